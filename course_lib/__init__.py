@@ -1,0 +1,21 @@
+"""A small library of database patterns with async SQLAlchemy, one module per pattern, to be read from top to bottom.
+
+    errors          what can go wrong, by name
+    settings        where the database is: COURSE_DATABASE
+    db              engine, session factory, Base, UTC timestamps
+    models          User, Post, Tag, Account, Transfer
+    eager_loading   what to fetch along with a row
+    pagination      pages by number and pages by key
+    repositories    where the queries live; they flush and never commit
+    transactions    unit of work, transfer_funds, retry; the only place that commits
+    security        password hashing, off the event loop
+    schemas         what comes in and what goes out
+    services        where the rules live; no HTTP
+    dependencies    one session per request, committed before the reply
+    routers         parse, call one service method, answer
+    app             put together; one table from errors to status codes
+
+A module imports only modules above it. ``course_lib.lab`` holds the instruments of the lessons; nothing above imports
+it, and without that folder every pattern still runs. Importing a module has no effect: no engine, no file, no read of
+the environment.
+"""

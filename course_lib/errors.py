@@ -1,0 +1,105 @@
+"""What can go wrong, by name: each error holds its facts, and its message names the thing and the value.
+
+CourseError
+├── DatabaseNotUnderstood   COURSE_DATABASE names no database we can reach
+├── NotFound                no row with this key
+├── AlreadyExists           a unique field is taken
+├── InUse                   other rows still need this row
+├── UnknownField            the model has no such field
+├── ProtectedField          the field exists, but not for callers to set
+├── OutOfRange              a number outside its bounds, or no whole number at all
+├── SameAccount             a transfer from an account to itself
+├── InsufficientFunds       a balance smaller than the amount
+├── KeyReused               one idempotency key for two different transfers
+├── Conflict                another transaction was in the way, also after every retry
+└── InvalidCursor           a cursor that we did not sign for this listing
+"""
+
+from collections.abc import Iterable
+
+
+class CourseError(Exception):
+    """The base of all errors that the library raises on purpose."""
+
+
+class DatabaseNotUnderstood(CourseError):
+    def __init__(self, shown: str, reason: str) -> None:
+        self.shown, self.reason = shown, reason
+        super().__init__(
+            f"COURSE_DATABASE is {shown!r}: {reason}. Accepted are 'sqlite', 'postgres', "
+            "or an async SQLAlchemy URL such as 'postgresql+asyncpg://user:password@host/name'."
+        )
+
+
+class NotFound(CourseError):
+    def __init__(self, thing: str, key: object) -> None:
+        self.thing, self.key = thing, key
+        super().__init__(f"there is no {thing} {key!r}")
+
+
+class AlreadyExists(CourseError):
+    def __init__(self, thing: str, field: str, value: object) -> None:
+        self.thing, self.field, self.value = thing, field, value
+        super().__init__(f"a {thing} with {field} {value!r} already exists")
+
+
+class InUse(CourseError):
+    def __init__(self, thing: str, key: object) -> None:
+        self.thing, self.key = thing, key
+        super().__init__(f"{thing} {key!r} is still in use by other rows")
+
+
+class UnknownField(CourseError):
+    def __init__(self, thing: str, fields: Iterable[str], known: Iterable[str]) -> None:
+        self.thing, self.fields, self.known = thing, sorted(fields), sorted(known)
+        super().__init__(f"{thing} has no field {', '.join(self.fields)}; it has {', '.join(self.known)}")
+
+
+class ProtectedField(CourseError):
+    def __init__(self, thing: str, fields: Iterable[str]) -> None:
+        self.thing, self.fields = thing, sorted(fields)
+        super().__init__(f"{', '.join(self.fields)} of {thing} cannot be set this way")
+
+
+class OutOfRange(CourseError):
+    def __init__(self, name: str, value: object, lowest: int, highest: int) -> None:
+        self.name, self.value, self.lowest, self.highest = name, value, lowest, highest
+        super().__init__(f"{name} is {value!r}; it must be a whole number from {lowest} to {highest}")
+
+    @classmethod
+    def check(cls, name: str, value: object, lowest: int, highest: int) -> None:
+        """Raise unless `value` is an int (True is none) between the bounds, both included."""
+        if type(value) is not int or not lowest <= value <= highest:
+            raise cls(name, value, lowest, highest)
+
+
+class SameAccount(CourseError):
+    def __init__(self, account_id: int) -> None:
+        self.account_id = account_id
+        super().__init__(f"account {account_id} cannot pay itself")
+
+
+class InsufficientFunds(CourseError):
+    """Balance and amount are in cents."""
+
+    def __init__(self, account_id: int, balance: int, amount: int) -> None:
+        self.account_id, self.balance, self.amount = account_id, balance, amount
+        super().__init__(f"account {account_id} holds {balance} cents, fewer than the {amount} to pay")
+
+
+class KeyReused(CourseError):
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"idempotency key {key!r} belongs to a different transfer")
+
+
+class Conflict(CourseError):
+    def __init__(self, attempts: int) -> None:
+        self.attempts = attempts
+        super().__init__(f"other transactions were in the way, {attempts} time(s); nothing was changed")
+
+
+class InvalidCursor(CourseError):
+    def __init__(self, cursor: str) -> None:
+        self.cursor = cursor
+        super().__init__(f"cursor {cursor[:40]!r} was not made by this listing, or was changed on its way")

@@ -1,0 +1,128 @@
+"""The tables of a blog whose readers also hold accounts, with every rule that the database itself can keep."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, String, Table, Text, false, true
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+
+from course_lib.db import Base, LowerCase, UtcDateTime, utc_now
+
+MAX_ID = 2**31 - 1
+"""The largest INTEGER of PostgreSQL, and so the largest key."""
+
+NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
+"""Without it SQLite gives the id of a deleted row to the next one, and with it all that still points there."""
+
+
+def _at_most(column: str, length: int) -> CheckConstraint:
+    """SQLite takes VARCHAR(50) as a remark and stores any length: a CHECK holds on both databases."""
+    return CheckConstraint(f"length({column}) <= {length}", name=f"{column}_length")
+
+
+class Numbered:
+    id: Mapped[int] = mapped_column(primary_key=True, sort_order=-1)
+
+
+class Timestamped:
+    """Two times in UTC, filled by the database and readable after a flush (eager_defaults asks with RETURNING)."""
+
+    __mapper_args__ = {"eager_defaults": True}
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=utc_now(), sort_order=1)
+    updated_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, server_default=utc_now(), onupdate=utc_now(), sort_order=1
+    )
+
+
+class User(Numbered, Timestamped, Base):
+    __tablename__ = "users"
+    __table_args__ = (
+        _at_most("email", 255),
+        _at_most("username", 50),
+        CheckConstraint("email = lower(email)", name="email_lower_case"),
+        NEVER_REUSE_IDS,
+    )
+
+    email: Mapped[str] = mapped_column(LowerCase(255), unique=True)
+    username: Mapped[str] = mapped_column(String(50), unique=True)
+    hashed_password: Mapped[str] = mapped_column(String(255))
+    is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+    posts: Mapped[list["Post"]] = relationship(
+        back_populates="author", cascade="all, delete-orphan", passive_deletes=True, lazy="raise"
+    )
+    accounts: Mapped[list["Account"]] = relationship(
+        back_populates="owner", passive_deletes="all", lazy="raise"
+    )
+
+    @validates("email")
+    def _lower_case(self, _: str, email: str) -> str:
+        return (
+            email.lower()
+        )  # what the database will hold, so that the object says the same before it is read back
+
+
+post_tags = Table(
+    "post_tags",
+    Base.metadata,
+    Column("post_id", ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag_id", ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+
+class Post(Numbered, Timestamped, Base):
+    __tablename__ = "posts"
+    __table_args__ = (_at_most("title", 200), NEVER_REUSE_IDS)
+
+    title: Mapped[str] = mapped_column(String(200))
+    content: Mapped[str] = mapped_column(Text)
+    published: Mapped[bool] = mapped_column(default=False, server_default=false())
+    author_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+
+    author: Mapped[User] = relationship(back_populates="posts", lazy="raise")
+    tags: Mapped[list["Tag"]] = relationship(
+        secondary=post_tags, back_populates="posts", order_by="Tag.name", passive_deletes=True, lazy="raise"
+    )
+
+
+class Tag(Numbered, Base):
+    __tablename__ = "tags"
+    __table_args__ = (_at_most("name", 50), NEVER_REUSE_IDS)
+
+    name: Mapped[str] = mapped_column(String(50), unique=True)
+
+    posts: Mapped[list[Post]] = relationship(
+        secondary=post_tags, back_populates="tags", passive_deletes=True, lazy="raise"
+    )
+
+
+class Account(Numbered, Timestamped, Base):
+    """Money in whole cents. Nobody can delete a user who holds an account."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (CheckConstraint("balance >= 0", name="balance_not_negative"), NEVER_REUSE_IDS)
+
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"), index=True)
+    balance: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+
+    owner: Mapped[User] = relationship(back_populates="accounts", lazy="raise")
+
+
+class Transfer(Numbered, Base):
+    """One line of the ledger: written with the two balances it explains, or not at all."""
+
+    __tablename__ = "transfers"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("from_account_id <> to_account_id", name="two_accounts"),
+        _at_most("idempotency_key", 64),
+        NEVER_REUSE_IDS,
+    )
+    __mapper_args__ = {"eager_defaults": True}
+
+    from_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    to_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    amount: Mapped[int] = mapped_column(BigInteger)
+    idempotency_key: Mapped[str | None] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=utc_now())

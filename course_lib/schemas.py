@@ -1,0 +1,88 @@
+"""What comes in and what goes out, apart from the tables: unknown fields are refused, and a hash has no way out."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
+
+from course_lib.models import MAX_ID
+from course_lib.transactions import MAX_AMOUNT
+
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+Username = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_.-]+$")]
+Email = Annotated[EmailStr, StringConstraints(max_length=255, to_lower=True)]
+Password = Annotated[SecretStr, Field(min_length=8, max_length=128)]
+
+
+def _may_be_left_out() -> Any:
+    """Optional is not nullable: the field may be missing, but a null in its place is refused."""
+
+    def without_default(schema: dict[str, Any]) -> None:
+        del schema["default"]
+
+    return Field(default=None, json_schema_extra=without_default)
+
+
+class Incoming(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Outgoing(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class UserCreate(Incoming):
+    email: Email
+    username: Username
+    password: Password
+
+
+class UserUpdate(Incoming):
+    email: Email = _may_be_left_out()
+    username: Username = _may_be_left_out()
+    password: Password = _may_be_left_out()
+    is_active: bool = _may_be_left_out()
+
+
+class UserResponse(Outgoing):
+    id: int
+    email: str
+    username: str
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class AuthorResponse(Outgoing):
+    id: int
+    username: str
+
+
+class TagResponse(Outgoing):
+    id: int
+    name: str
+
+
+class PostResponse(Outgoing):
+    id: int
+    title: str
+    content: str
+    created_at: datetime
+    author: AuthorResponse
+    tags: list[TagResponse]
+
+
+class TransferCreate(Incoming):
+    """`amount` is in whole cents."""
+
+    from_account_id: Id
+    to_account_id: Id
+    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT)]
+
+
+class TransferResponse(Outgoing):
+    id: int
+    from_account_id: int
+    to_account_id: int
+    amount: int
+    created_at: datetime

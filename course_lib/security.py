@@ -1,0 +1,20 @@
+"""Passwords are kept as Argon2 hashes, made in a thread: that is slow on purpose, and the event loop must not wait."""
+
+import asyncio
+from functools import cache
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+
+async def hash_password(password: str) -> str:
+    return await asyncio.to_thread(_argon2().hash, password)
+
+
+async def verify_password(password: str, hashed_password: str) -> bool:
+    return await asyncio.to_thread(_argon2().verify, password, hashed_password)
+
+
+@cache
+def _argon2() -> PasswordHash:
+    return PasswordHash((Argon2Hasher(),))
