@@ -1,0 +1,37 @@
+"""A table that a notebook draws, a terminal prints, and a comparison of two runs understands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+
+@dataclass
+class Table:
+    """`caption` says what the table shows; `notes` stand below it."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    notes: Sequence[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        cells = [self.columns, *([str(cell) for cell in row] for row in self.rows)]
+        widths = [max(len(row[place]) for row in cells) for place in range(len(self.columns))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells
+        ]
+        lines.insert(1, "  ".join("─" * width for width in widths))
+        return "\n".join(line.rstrip() for line in [self.caption, *lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        head = "".join(
+            f'<th scope="col" style="text-align:left">{escape(name)}</th>' for name in self.columns
+        )
+        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self.rows)
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        caption = f'<caption style="caption-side:top;text-align:left">{escape(self.caption)}</caption>'
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def _cell(content: object) -> str:
+    return f'<td style="text-align:left">{escape(str(content))}</td>'
