@@ -158,8 +158,7 @@ async def test_nothing_is_recorded_behind_the_block(engine: AsyncEngine, session
 
 
 async def test_the_block_may_raise_and_the_record_stays(engine: AsyncEngine, session: AsyncSession) -> None:
-    sent = Statements()
-    with pytest.raises(DBAPIError), watch(engine) as sent:
+    with watch(engine) as sent, pytest.raises(DBAPIError):
         await session.execute(text("SELECT nothing_like_that"))
     await session.rollback()
     await session.execute(select(Tag))

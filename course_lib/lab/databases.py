@@ -1,15 +1,20 @@
 """A database for a lesson, a test or a command: a file of SQLite, the embedded PostgreSQL, or a server you name."""
 
+import asyncio
 import atexit
+import os
+import secrets
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sqlalchemy import URL
+from sqlalchemy import URL, NullPool
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib import settings
 from course_lib.db import Base, create_engine
+from course_lib.errors import DatabaseNotUnderstood
 from course_lib.lab import postgres
 from course_lib.lab.people import add_people
 
@@ -20,22 +25,23 @@ def database_url(setting: str | None = None) -> URL:
     Raises DatabaseNotUnderstood, PostgresUnavailable.
     """
     setting = setting or settings.database_setting()
-    return (
-        postgres.shared().create_database("course")
-        if setting == "postgres"
-        else settings.database_url(setting)
-    )
+    return postgres.shared().create_database("course") if setting == "postgres" else settings.database_url(setting)
 
 
 def fresh_url(setting: str | None = None) -> URL:
-    """An empty database that vanishes with this process. Raises DatabaseNotUnderstood, PostgresUnavailable."""
+    """An empty database that vanishes with this process; what `setting` names stays untouched.
+
+    Raises DatabaseNotUnderstood, PostgresUnavailable, and what the driver raises where a named server does not answer.
+    """
     setting = setting or settings.database_setting()
     if setting == "postgres":
         return postgres.shared().create_database()
     url = settings.database_url(setting)
     if url.get_backend_name() == "sqlite":
-        return url.set(database=str(_own_folder() / "lesson.db"))
-    return url
+        return url.set(database=str(_own_folder() / "lesson.db"), query={})
+    if url.get_backend_name() == "postgresql":
+        return _beside(url)
+    raise DatabaseNotUnderstood(url.drivername, "the lessons run on SQLite and PostgreSQL")
 
 
 async def open_database(setting: str | None = None, *, people: bool = True) -> AsyncEngine:
@@ -49,6 +55,25 @@ async def open_database(setting: str | None = None, *, people: bool = True) -> A
 
 
 def _own_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="course-"))
+    """A new folder that is deleted with this process; one whose process was killed is deleted now."""
+    for left in Path(tempfile.gettempdir()).glob("course-*_*-*"):
+        if not postgres.is_alive(left.name.split("-")[1]):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"course-{postgres.identity(os.getpid())}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def _beside(url: URL) -> URL:
+    """A new database on the server of `url`, dropped when this process ends well."""
+    name = f"course_{secrets.token_hex(4)}"
+    with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has an event loop already
+        thread.submit(asyncio.run, _send(url, f"CREATE DATABASE {name}")).result()
+    atexit.register(lambda: asyncio.run(_send(url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")))
+    return url.set(database=name)
+
+
+async def _send(url: URL, statement: str) -> None:
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql(statement)
