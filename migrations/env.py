@@ -1,0 +1,171 @@
+"""How alembic reaches the database: the one that COURSE_DATABASE names, unless the caller hands over another.
+
+On the command line, from the project's folder:  alembic upgrade head
+In Python, also where an event loop is running:
+
+    config = Config(toml_file="pyproject.toml")
+    config.attributes["url"] = "sqlite+aiosqlite:///my.db"   # if you like: another database …
+    config.attributes["connection"] = connection             # … or a connection of yours, in `run_sync`
+    command.upgrade(config, "head")
+"""
+
+import asyncio
+import logging
+import threading
+from concurrent.futures import Future
+from typing import Any
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import MigrationScript
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, False_, NullPool, True_, TypeDecorator, make_url
+
+from course_lib import models, settings
+from course_lib.db import create_engine, utc_now
+from course_lib.errors import CourseError
+from course_lib.lab import databases
+from course_lib.lab.postgres import PostgresUnavailable
+
+config = context.config
+
+
+def migrate(connection: Connection) -> None:
+    """Do what alembic was asked for. Send nothing before `configure`: it would open a transaction nobody commits."""
+    context.configure(connection=connection, **options())
+    if connection.dialect.name == "sqlite":
+        refuse_foreign_keys(connection)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def write_sql() -> None:
+    """Print the statements instead of sending them; no database is needed."""
+    context.configure(
+        dialect_name=dialect_name(), literal_binds=True, dialect_opts={"paramstyle": "named"}, **options()
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def migrate_on_an_engine() -> None:
+    engine = create_engine(database_url(), foreign_keys=False, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(migrate)
+    except OSError as error:
+        raise CommandError(f"{engine.url} cannot be reached: {error}") from error
+
+
+def options() -> dict[str, Any]:
+    return {
+        "target_metadata": models.User.metadata,
+        "transaction_per_migration": True,
+        "transactional_ddl": True,  # alembic takes SQLite for a database without; our engine says BEGIN
+        "on_version_apply": refuse_dangling_rows,
+        "render_as_batch": True,  # on both: a migration written on PostgreSQL has to run on SQLite too
+        "compare_server_default": True,
+        "autogenerate_plugins": ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
+        "process_revision_directives": number,
+        "render_item": render,
+    }
+
+
+def database_url() -> URL:
+    try:
+        return make_url(config.attributes.get("url") or databases.database_url())
+    except (CourseError, PostgresUnavailable) as error:
+        raise CommandError(str(error)) from error
+
+
+def dialect_name() -> str:
+    """SQLite's or PostgreSQL's name, found without starting the embedded server."""
+    if "connection" in config.attributes:
+        return str(config.attributes["connection"].dialect.name)
+    if "url" not in config.attributes and settings.database_setting() == "postgres":
+        return "postgresql"
+    return database_url().get_backend_name()
+
+
+def refuse_foreign_keys(connection: Connection) -> None:
+    """SQLite alters a table by dropping it and making a new one, and the drop deletes every row that points there."""
+    if connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
+        raise CommandError(
+            "this connection has foreign keys on: rebuilding a table would delete the rows that point to it. "
+            "Hand over a connection of create_engine(url, foreign_keys=False), or a 'url' instead"
+        )
+
+
+def refuse_dangling_rows(*, ctx: MigrationContext, **_: Any) -> None:
+    """Look after each migration for what foreign keys would have found; the error rolls this migration back."""
+    if ctx.dialect.name == "postgresql" or ctx.as_sql or ctx.connection is None:
+        return
+    if rows := ctx.connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+        shown = ", ".join(f"{table} {row} → {parent}" for table, row, parent, _ in rows[:5])
+        raise CommandError(f"{len(rows)} row(s) would point to nothing, so nothing was changed: {shown}")
+
+
+def number(ctx: MigrationContext, _: object, scripts: list[MigrationScript]) -> None:
+    """Give new files the next number: 0004 after 0003. A --rev-id stays."""
+    if ctx.opts["revision_context"].command_args["rev_id"]:
+        return
+    revisions = ScriptDirectory.from_config(config).walk_revisions()
+    last = max((int(script.revision) for script in revisions if script.revision.isdecimal()), default=0)
+    for script in scripts:
+        script.rev_id = f"{last + 1:04}"
+
+
+def render(kind: str, item: Any, autogenerated: AutogenContext) -> str | bool:
+    """Write what holds on both databases; alembic would write the SQL of the one at hand, and types of ours."""
+    if kind == "type" and isinstance(item, TypeDecorator):
+        return f"sa.{item.impl!r}"
+    default = getattr(item, "arg", None) if kind == "server_default" else None
+    if isinstance(default, utc_now):
+        autogenerated.imports.add("from course_lib.db import utc_now")
+        return "utc_now()"
+    return f"sa.{default}()" if isinstance(default, True_ | False_) else False
+
+
+def run_in_a_thread() -> None:
+    """An event loop is running here, as in a notebook, and there can be only one in a thread."""
+    outcome: Future[None] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(asyncio.run(migrate_on_an_engine()))
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    outcome.result()
+
+
+def show_progress() -> None:
+    """Print what alembic does. In Python the caller decides what is logged, so this is for the command line."""
+    for name in ("alembic.runtime.migration", "alembic.autogenerate"):
+        logger = logging.getLogger(name)
+        logger.handlers = [logging.StreamHandler()]
+        logger.setLevel(logging.INFO)
+
+
+def loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+if config.cmd_opts is not None:
+    show_progress()
+
+if context.is_offline_mode():
+    write_sql()
+elif "connection" in config.attributes:
+    migrate(config.attributes["connection"])
+elif loop_is_running():
+    run_in_a_thread()
+else:
+    asyncio.run(migrate_on_an_engine())
