@@ -29,6 +29,14 @@ def test_zero_and_false_are_guesses() -> None:
     assert "that is right" in repr(Prediction("Expired?", (True, False), answer=False).reveal(False))
 
 
+def test_a_number_in_quotes_is_told_so() -> None:
+    assert "without quotes" in repr(Prediction("How many?", (), answer="6").reveal(6))
+
+
+def test_true_is_no_guess_of_one() -> None:
+    assert "The answer: 1" in repr(Prediction("How many?", (), answer=True).reveal(1))
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [(None, "in place of None"), ("red", "'red' is none of the choices"), ("on", "You say: 'on'")],
@@ -52,7 +60,7 @@ def test_an_expected_error_is_shown_without_noise(capsys: pytest.CaptureFixture[
 def test_an_error_that_does_not_come_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
     with expect(ValueError):
         int("1")
-    assert capsys.readouterr().out == "No error came, and ValueError was expected.\n"
+    assert capsys.readouterr().out == "No error came, and ValueError was expected. Is an await missing?\n"
 
 
 def test_another_error_is_not_hidden() -> None:

@@ -170,7 +170,12 @@ def test_a_plain_engine_can_be_watched_too() -> None:
     with watch(engine) as sent, engine.connect() as connection:
         connection.execute(text("SELECT 1"))
     engine.dispose()
-    assert [statement.text for statement in sent] == ["SELECT 1"]
+    assert [statement.text for statement in sent.everything] == ["BEGIN (left to the driver)", "SELECT 1", "ROLLBACK"]
+
+
+def test_what_is_no_engine_is_named() -> None:
+    with pytest.raises(TypeError, match="not a int; is an await missing"), watch(8):  # type: ignore[arg-type]
+        pass
 
 
 def test_a_long_list_of_columns_is_cut_and_the_rest_is_not() -> None:

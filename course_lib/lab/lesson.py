@@ -48,7 +48,9 @@ class Prediction:
         """Compare the answer with what happened. Without an answer the lesson goes on."""
         if self.answer is None:
             return Note(f"The answer: **{actual}**. You made no guess. Guess before you look: it makes you remember.")
-        if self.answer == actual:
+        if isinstance(self.answer, str) and isinstance(actual, int | float):
+            return Note(f"You said {self.answer!r}. Give a number, without quotes, and run both cells again.")
+        if type(self.answer) is type(actual) and self.answer == actual:
             return Note(f"You said {self.answer}, and that is right: **{actual}**.")
         return Note(f"You said {self.answer}. The answer: **{actual}**. What made you expect something else?")
 
@@ -78,7 +80,7 @@ def expect(error: type[BaseException]) -> Iterator[None]:
     except error as caught:
         display(Note(f"**{type(caught).__name__}**: {_told(caught)}"))
     else:
-        display(Note(f"No error came, and **{error.__name__}** was expected."))
+        display(Note(f"No error came, and **{error.__name__}** was expected. Is an `await` missing?"))
 
 
 def show_source(pattern: Callable[..., Any] | type) -> Note:
