@@ -4,6 +4,7 @@ The SQLite part follows "Serializable isolation / Savepoints / Transactional DDL
 the driver starts no transaction by itself, so the engine says BEGIN.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,6 +82,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+    python_type = datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is not None and value.tzinfo is None:
@@ -129,5 +131,12 @@ def is_conflict(error: DBAPIError) -> bool:
 
 
 def violated_constraint(error: IntegrityError) -> str:
-    """PostgreSQL gives the name of the constraint ('uq_users_email'), SQLite a text with the column ('users.email')."""
-    return getattr(error.driver_exception, "constraint_name", None) or str(error.orig)
+    """The name of the constraint: 'uq_users_email', 'ck_users_email_length'.
+
+    PostgreSQL tells it. SQLite tells the column of a unique one, and the naming convention makes the name of it.
+    """
+    if name := getattr(error.driver_exception, "constraint_name", None):
+        return str(name)
+    told = str(error.orig)
+    unique = re.match(r"UNIQUE constraint failed: (\w+)\.(\w+)", told)
+    return f"uq_{unique[1]}_{unique[2]}" if unique else told.rpartition(": ")[2]

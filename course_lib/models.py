@@ -58,9 +58,8 @@ class User(Numbered, Timestamped, Base):
 
     @validates("email")
     def _lower_case(self, _: str, email: str) -> str:
-        return (
-            email.lower()
-        )  # what the database will hold, so that the object says the same before it is read back
+        # What the database will hold, so that the object says the same before it is read back.
+        return email and email.lower()
 
 
 post_tags = Table(

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from itsdangerous import BadData, URLSafeSerializer
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
-from sqlalchemy import ColumnElement, Row, Select, and_, false, func, inspect, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, false, func, inspect, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import UnaryExpression
@@ -49,7 +49,7 @@ class CursorPage(Listing, Generic[T]):
 def primary_key(statement: Select[Any]) -> tuple[ColumnElement[Any], ...]:
     """The key columns of the model that the statement selects: behind any other order, they make it total."""
     entity = statement.column_descriptions[0]["entity"]
-    mapper = inspect(entity)
+    mapper = inspect(entity).mapper
     return tuple(getattr(entity, mapper.get_property_by_column(column).key) for column in mapper.primary_key)
 
 
@@ -83,6 +83,8 @@ class SortKey:
     def of(cls, order: ColumnElement[Any]) -> "SortKey":
         """Takes what `order_by` takes: a column, `column.asc()` or `column.desc()`."""
         order = order.expression
+        if getattr(order, "modifier", None) in (operators.nulls_first_op, operators.nulls_last_op):
+            raise TypeError(f"{order}: NULLs come last in a Keyset; leave that word out")
         descending = isinstance(order, UnaryExpression) and order.modifier is operators.desc_op
         column = order.element if isinstance(order, UnaryExpression) else order
         return cls(column, descending, nullable=getattr(column, "nullable", True))
@@ -106,8 +108,10 @@ class SortKey:
         return self.column.is_(None) if value is None else self.column == value
 
     def read(self, value: Any) -> Any:
-        """The value out of JSON: a time comes back as a time."""
-        return None if value is None else TypeAdapter(self.column.type.python_type).validate_python(value)
+        """The value out of JSON: a time comes back as a time, and True as a value that SQL can compare."""
+        if value is None:
+            return None
+        return literal(TypeAdapter(self.column.type.python_type).validate_python(value), self.column.type)
 
     def __str__(self) -> str:
         return f"{self.column} {'desc' if self.descending else 'asc'}"

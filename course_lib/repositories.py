@@ -29,7 +29,8 @@ def _insert_unless_there(session: AsyncSession, table: Any) -> Any:
 
 
 class BaseRepository(Generic[M]):
-    """Find, add, change and remove rows of one model. A key that no row can have finds nothing.
+    """Find, add, change and remove rows of one model. A whole number that no row can have finds nothing;
+    a key that is no whole number raises OutOfRange.
 
     Costs in statements: `get` 0 for an object already loaded, else 1; every other method 1.
     """
@@ -105,11 +106,12 @@ class BaseRepository(Generic[M]):
         return inspect(self.model).primary_key[0] == key
 
     def _possible(self, key: int) -> bool:
-        OutOfRange.check("id", key, -MAX_ID, 2**63)
+        if type(key) is not int:
+            raise OutOfRange("id", key, 1, MAX_ID)
         return 1 <= key <= MAX_ID
 
     def _check(self, fields: Mapping[str, Any]) -> None:
-        known = set(inspect(self.model).attrs.keys())
+        known = set(inspect(self.model).column_attrs.keys())
         if unknown := fields.keys() - known:
             raise UnknownField(self.model.__name__, unknown, known - self.protected)
         if protected := fields.keys() & self.protected:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, Secret, StringConstraints
 
 from course_lib.models import MAX_ID
 from course_lib.transactions import MAX_AMOUNT
@@ -11,7 +11,7 @@ from course_lib.transactions import MAX_AMOUNT
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Username = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_.-]+$")]
 Email = Annotated[EmailStr, StringConstraints(max_length=255, to_lower=True)]
-Password = Annotated[SecretStr, Field(min_length=8, max_length=128)]
+Password = Secret[Annotated[str, StringConstraints(min_length=8, max_length=128)]]
 
 
 def _may_be_left_out() -> Any:

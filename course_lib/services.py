@@ -69,7 +69,7 @@ class UserService:
                 yield
         except IntegrityError as error:
             for field in ("email", "username"):
-                if field in violated_constraint(error):
+                if violated_constraint(error) == f"uq_users_{field}":
                     raise AlreadyExists("User", field, fields[field]) from error
             raise
 

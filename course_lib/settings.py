@@ -55,6 +55,5 @@ def _async_url(setting: str) -> URL:
 
 
 def _without_secrets(setting: str) -> str:
-    """The setting, fit to be printed: what stands before an @ or in a query may be a password."""
-    setting = re.sub(r"\?.*", "?***", setting, flags=re.DOTALL)
-    return re.sub(r"^(\w[\w+]*://)?.*@", r"\1***@", setting, flags=re.DOTALL)
+    """The setting, fit to be printed: up to the first sign behind which a password may stand."""
+    return re.sub(r"(://|[:/@?]).*", r"\1***", setting, flags=re.DOTALL)

@@ -32,9 +32,13 @@ async def unit_of_work(session: AsyncSession) -> AsyncIterator[AsyncSession]:
         async with session.begin_nested():
             yield session
         return
-    session.sync_session.execution_options = session.sync_session.execution_options.union(WRITE_LOCK_FIRST)
-    async with session.begin():
-        yield session
+    options = session.sync_session.execution_options
+    session.sync_session.execution_options = options.union(WRITE_LOCK_FIRST)
+    try:
+        async with session.begin():
+            yield session
+    finally:
+        session.sync_session.execution_options = options
 
 
 async def transfer_funds(
@@ -46,7 +50,7 @@ async def transfer_funds(
     click and the lost reply. Moves nothing and raises OutOfRange, SameAccount, NotFound, InsufficientFunds, KeyReused.
     """
     OutOfRange.check("amount", amount, 1, MAX_AMOUNT)
-    OutOfRange.check("length of the key", len(key or "?"), 1, 64)
+    OutOfRange.check("length of the key", len("?" if key is None else key), 1, 64)
     if from_account_id == to_account_id:
         raise SameAccount(from_account_id)
     transfer = Transfer(
@@ -83,7 +87,7 @@ async def _move(session: AsyncSession, transfer: Transfer, accounts: dict[int, A
     try:
         await session.flush()
     except IntegrityError as error:
-        if "idempotency_key" in violated_constraint(error):
+        if violated_constraint(error) == "uq_transfers_idempotency_key":
             raise KeyReused(str(transfer.idempotency_key)) from error
         raise
     return transfer

@@ -1,14 +1,24 @@
 """Two databases for every test that touches one: a new file of SQLite, and a PostgreSQL database emptied each time."""
 
+import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
+import httpx
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
+from course_lib.app import create_app
 from course_lib.db import Base, create_engine, create_session_factory
 from course_lib.lab import postgres
 from course_lib.lab.databases import fresh_url
+from course_lib.lab.people import add_people
 
 DATABASES = ("sqlite", "postgres")
 
@@ -35,15 +45,23 @@ def url(request: pytest.FixtureRequest) -> URL:
     return postgres_url
 
 
-@pytest.fixture
-async def engine(url: URL) -> AsyncIterator[AsyncEngine]:
-    """An engine on the course's tables, without rows; keys start at 1."""
-    engine = create_engine(url)
+async def without_rows(engine: AsyncEngine) -> None:
+    """The course's tables, made if missing and emptied; keys start at 1."""
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
         if engine.dialect.name == "postgresql":
             tables = ", ".join(Base.metadata.tables)
             await connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
+        else:
+            for table in (*reversed(Base.metadata.sorted_tables), text("sqlite_sequence")):
+                await connection.execute(text(f"DELETE FROM {table}"))
+
+
+@pytest.fixture
+async def engine(url: URL) -> AsyncIterator[AsyncEngine]:
+    """An engine on the course's tables, without rows; keys start at 1."""
+    engine = create_engine(url)
+    await without_rows(engine)
     yield engine
     await engine.dispose()
 
@@ -57,3 +75,57 @@ def sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
 async def session(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
     async with sessions() as session:
         yield session
+
+
+@pytest.fixture
+async def people(engine: AsyncEngine) -> None:
+    """The eight sample people: mira is user 1 with account 1, tomas user 2 with account 2, and so on."""
+    async with engine.begin() as connection:
+        await add_people(connection)
+
+
+@dataclass
+class Site:
+    """The web application, served on a free port of loopback, and its client; `engine` is the test's own."""
+
+    engine: AsyncEngine
+    client: httpx.AsyncClient
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """Serve `app` from a thread; gives its address. The end of the block ends the server in good order."""
+    # Named as TCP, or asyncio would not switch off Nagle's algorithm, and each reply would take 40 ms.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        deadline = time.monotonic() + 30
+        while not server.started and thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        yield "http://{}:{}".format(*listener.getsockname())
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def served(request: pytest.FixtureRequest, server: postgres.Server) -> Iterator[tuple[URL, str]]:
+    """One server for all tests on a database: the database's address and the server's."""
+    url = fresh_url("sqlite") if request.param == "sqlite" else server.create_database()
+    with serving(create_app(create_engine(url))) as address:
+        yield url, address
+
+
+@pytest.fixture
+async def site(served: tuple[URL, str]) -> AsyncIterator[Site]:
+    """The served application with the sample people in its database."""
+    url, address = served
+    engine = create_engine(url)
+    await without_rows(engine)
+    async with engine.begin() as connection:
+        await add_people(connection)
+    async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+        yield Site(engine, client)
+    await engine.dispose()

@@ -66,7 +66,7 @@ async def add_people(connection: AsyncConnection) -> None:
     """Into an empty database: eight users, 24 posts (16 published), six tags, an account of 1,000.00 for each user."""
     await connection.execute(insert(User), [_user(name) for name in POSTS_BY_AUTHOR])
     await connection.execute(insert(Tag), [{"name": name} for name in TAGS])
-    users = dict((await connection.execute(select(User.username, User.id))).all())
+    users = dict((await connection.execute(select(User.username, User.id).order_by(User.id))).all())
     await connection.execute(
         insert(Account), [{"owner_id": key, "balance": 100_000} for key in users.values()]
     )

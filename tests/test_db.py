@@ -1,0 +1,232 @@
+"""The engine behaves alike on both databases: transactions, foreign keys, times, and errors without secrets."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, inspect, select, text
+from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
+
+from course_lib.db import Base, create_engine, is_conflict, violated_constraint
+from course_lib.lab.databases import fresh_url
+from course_lib.lab.sql import watch
+from course_lib.models import Post, Tag, User
+
+NOON_IN_KARACHI = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=5)))
+ANN = {"email": "ann@example.org", "username": "ann", "hashed_password": "$argon2id$hash"}
+
+
+async def names_of_tags(connection: AsyncConnection) -> list[str]:
+    return list(await connection.scalars(select(Tag.name).order_by(Tag.id)))
+
+
+def test_an_engine_that_is_not_used_connects_to_nothing(tmp_path: Path) -> None:
+    create_engine(f"sqlite+aiosqlite:///{tmp_path / 'course.db'}")
+    create_engine("postgresql+asyncpg://nobody@127.0.0.1:1/nowhere")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_foreign_keys_hold_on_every_connection_of_the_pool(engine: AsyncEngine) -> None:
+    orphan = insert(Post).values(title="lost", content="", author_id=999)
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(engine.connect()) for _ in range(5)]
+        for connection in connections:
+            with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
+                await connection.execute(orphan)
+            await connection.rollback()
+
+
+async def test_migrations_can_ask_sqlite_to_look_away_from_foreign_keys() -> None:
+    engine = create_engine(fresh_url("sqlite"), foreign_keys=False)
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+        await connection.execute(insert(Post).values(title="lost", content="", author_id=999))
+
+        assert len((await connection.execute(text("PRAGMA foreign_key_check"))).all()) == 1
+    await engine.dispose()
+
+
+async def test_sqlite_lets_people_read_while_somebody_writes() -> None:
+    engine = create_engine(fresh_url("sqlite"))
+    async with engine.connect() as connection:
+        pragmas = [
+            await connection.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "busy_timeout", "foreign_keys")
+        ]
+
+    assert pragmas == ["wal", 5000, 1]
+    await engine.dispose()
+
+
+async def test_ten_connections_may_be_the_first_at_once() -> None:
+    engine = create_engine(fresh_url("sqlite"))
+
+    async def ask() -> Any:
+        async with engine.connect() as connection:
+            return await connection.scalar(text("SELECT 1"))
+
+    assert await asyncio.gather(*[ask() for _ in range(10)]) == [1] * 10
+    await engine.dispose()
+
+
+async def test_a_transaction_reads_from_one_moment(engine: AsyncEngine) -> None:
+    # SQLite gives this with its BEGIN, PostgreSQL on request.
+    level = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+    async with engine.connect() as reader:
+        await reader.execution_options(**level)
+        before = await names_of_tags(reader)
+        async with engine.begin() as writer:
+            await writer.execute(insert(Tag).values(name="new"))
+
+        assert await names_of_tags(reader) == before == []
+
+
+async def test_a_released_savepoint_goes_with_the_transaction_around_it(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.execute(insert(Tag).values(name="outer"))
+        async with connection.begin_nested():
+            await connection.execute(insert(Tag).values(name="inner"))
+        await connection.rollback()
+
+        assert await names_of_tags(connection) == []
+
+
+async def test_a_savepoint_rolls_back_alone(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(insert(Tag).values(name="outer"))
+        savepoint = await connection.begin_nested()
+        await connection.execute(insert(Tag).values(name="inner"))
+        await savepoint.rollback()
+
+    async with engine.connect() as connection:
+        assert await names_of_tags(connection) == ["outer"]
+
+
+async def test_a_table_made_in_a_transaction_goes_with_its_rollback(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.execute(text("CREATE TABLE short_lived (id INTEGER)"))
+        await connection.rollback()
+        tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+
+    assert "short_lived" not in tables
+    assert "users" in tables
+
+
+async def test_a_closed_session_cannot_be_used_again(sessions: async_sessionmaker[AsyncSession]) -> None:
+    session = sessions()
+    await session.close()
+
+    with pytest.raises(InvalidRequestError, match="closed"):
+        await session.execute(select(1))
+
+
+async def test_objects_stay_readable_after_a_commit(engine: AsyncEngine, session: AsyncSession) -> None:
+    session.add(ann := User(**ANN))
+    await session.commit()
+
+    with watch(engine) as sent:
+        assert (ann.id, ann.email) == (1, "ann@example.org")
+    assert len(sent) == 0
+
+
+async def test_an_error_does_not_tell_the_parameters(session: AsyncSession) -> None:
+    await session.execute(insert(User).values(ANN))
+
+    with pytest.raises(IntegrityError) as caught:
+        await session.execute(insert(User).values(ANN | {"email": "other@example.org"}))
+    assert "$argon2id$hash" not in str(caught.value)
+
+
+async def test_an_error_tells_which_constraint_was_violated(session: AsyncSession) -> None:
+    await session.execute(insert(User).values(ANN))
+
+    with pytest.raises(IntegrityError) as caught:
+        await session.execute(insert(User).values(ANN | {"username": "ann2"}))
+    assert violated_constraint(caught.value) == "uq_users_email"
+
+
+async def test_a_violated_check_is_told_by_its_name(session: AsyncSession) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        await session.execute(text("INSERT INTO accounts (owner_id, balance) VALUES (1, -1)"))
+    assert violated_constraint(caught.value) == "ck_accounts_balance_not_negative"
+    assert not is_conflict(caught.value)
+
+
+async def test_every_constraint_has_the_name_the_convention_gives_it(engine: AsyncEngine) -> None:
+    def names(table: str) -> set[str | None]:
+        found = inspector.get_unique_constraints(table), inspector.get_foreign_keys(table)
+        return {constraint["name"] for kind in found for constraint in kind}
+
+    async with engine.connect() as connection:
+        inspector = await connection.run_sync(inspect)
+        found = await connection.run_sync(lambda _: names("users") | names("posts") | names("transfers"))
+
+    assert found == {
+        "uq_users_email",
+        "uq_users_username",
+        "fk_posts_author_id",
+        "fk_transfers_from_account_id",
+        "fk_transfers_to_account_id",
+        "uq_transfers_idempotency_key",
+    }
+
+
+async def test_a_time_without_a_zone_is_refused(session: AsyncSession) -> None:
+    with pytest.raises(StatementError, match=r"has no time zone; use datetime\.now"):
+        await session.execute(insert(User).values(ANN | {"created_at": datetime(2026, 5, 1, 12)}))  # noqa: DTZ001
+
+
+async def test_a_time_from_another_zone_comes_back_as_the_same_instant_in_utc(session: AsyncSession) -> None:
+    await session.execute(insert(User).values(ANN | {"created_at": NOON_IN_KARACHI}))
+
+    found = await session.scalar(select(User.created_at))
+    assert found == NOON_IN_KARACHI
+    assert found.isoformat() == "2026-05-01T07:00:00+00:00"
+
+
+async def test_a_time_can_be_searched_from_any_zone(session: AsyncSession) -> None:
+    await session.execute(insert(User).values(ANN | {"created_at": NOON_IN_KARACHI}))
+
+    found = select(User.id).where(User.created_at == NOON_IN_KARACHI.astimezone(UTC))
+    assert await session.scalar(found) == 1
+
+
+async def test_the_clock_of_the_database_and_that_of_python_compare(session: AsyncSession) -> None:
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    await session.execute(insert(User).values(ANN))
+
+    between = User.created_at.between(before, before + timedelta(minutes=2))
+    assert await session.scalar(select(User.id).where(between)) == 1
+    assert (await session.scalars(select(User.created_at))).one().tzinfo is UTC
+
+
+async def test_a_time_that_the_database_filled_in_is_found_by_what_was_read(session: AsyncSession) -> None:
+    await session.execute(insert(User).values(ANN))
+
+    read = await session.scalar(select(User.created_at))
+    assert await session.scalar(select(User.id).where(User.created_at == read)) == 1
+
+
+def test_every_foreign_key_can_be_searched_by_an_index() -> None:
+    for table in Base.metadata.tables.values():
+        keys = [table.primary_key.columns, *(index.columns for index in table.indexes)]
+
+        assert {key.parent.name for key in table.foreign_keys} <= {columns[0].name for columns in keys}
+
+
+def test_only_an_idempotency_key_may_be_null() -> None:
+    columns = [column for table in Base.metadata.tables.values() for column in table.columns]
+
+    assert [str(column) for column in columns if column.nullable] == ["transfers.idempotency_key"]
+
+
+def test_sqlite_gives_no_id_of_any_table_twice() -> None:
+    numbered = [table for table in Base.metadata.tables.values() if "id" in table.columns]
+
+    assert [table.name for table in numbered if not table.dialect_options["sqlite"]["autoincrement"]] == []
+    assert len(numbered) == 5

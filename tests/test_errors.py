@@ -1,0 +1,72 @@
+"""Every error holds its facts, and its message names the thing and the value."""
+
+import inspect
+
+import pytest
+
+from course_lib import errors
+from course_lib.errors import CourseError, OutOfRange
+
+TOLD = [
+    (
+        errors.DatabaseNotUnderstood("mysql", "no"),
+        {"shown": "mysql", "reason": "no"},
+        "is 'mysql': no. Accepted",
+    ),
+    (errors.NotFound("User", 7), {"thing": "User", "key": 7}, "there is no User 7"),
+    (
+        errors.AlreadyExists("User", "email", "a@x"),
+        {"field": "email"},
+        "a User with email 'a@x' already exists",
+    ),
+    (errors.InUse("User", 7), {"thing": "User", "key": 7}, "User 7 is still in use by other rows"),
+    (errors.UnknownField("Tag", {"b", "a"}, {"name"}), {"fields": ["a", "b"]}, "no field a, b; it has name"),
+    (errors.ProtectedField("User", {"id"}), {"fields": ["id"]}, "id of User cannot be set this way"),
+    (
+        errors.OutOfRange("page", 0, 1, 9),
+        {"value": 0, "highest": 9},
+        "page is 0; it must be a whole number from 1 to 9",
+    ),
+    (errors.SameAccount(3), {"account_id": 3}, "account 3 cannot pay itself"),
+    (
+        errors.InsufficientFunds(3, 1, 2),
+        {"balance": 1, "amount": 2},
+        "account 3 holds 1 cents, fewer than the 2 to pay",
+    ),
+    (errors.KeyReused("k"), {"key": "k"}, "idempotency key 'k' belongs to a different transfer"),
+    (errors.Conflict(5), {"attempts": 5}, "in the way, 5 time(s); nothing was changed"),
+    (errors.InvalidCursor("c" * 99), {"cursor": "c" * 99}, f"cursor '{'c' * 40}' was not made"),
+]
+
+
+def every_error() -> set[type]:
+    return {kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, CourseError)}
+
+
+@pytest.mark.parametrize(("error", "facts", "message"), TOLD, ids=lambda value: type(value).__name__)
+def test_an_error_holds_its_facts_and_tells_them(
+    error: CourseError, facts: dict[str, object], message: str
+) -> None:
+    assert {name: getattr(error, name) for name in facts} == facts
+    assert message in str(error)
+
+
+def test_the_table_above_forgets_no_error() -> None:
+    assert {type(error) for error, _, _ in TOLD} == every_error() - {CourseError}
+
+
+def test_the_tree_in_the_docstring_names_every_error_in_the_order_of_the_module() -> None:
+    drawn = [line.split()[1] for line in (errors.__doc__ or "").splitlines() if line.startswith(("├", "└"))]
+
+    assert drawn == [type(error).__name__ for error, _, _ in TOLD]
+
+
+@pytest.mark.parametrize("value", [0, 11, -1, 2**63, 10**30, True, 1.0, "1", None])
+def test_only_a_whole_number_between_the_bounds_is_in_range(value: object) -> None:
+    with pytest.raises(OutOfRange, match=r"limit is .* from 1 to 10"):
+        OutOfRange.check("limit", value, 1, 10)
+
+
+@pytest.mark.parametrize("value", [1, 10])
+def test_both_bounds_are_in_range(value: int) -> None:
+    OutOfRange.check("limit", value, 1, 10)

@@ -1,0 +1,38 @@
+"""Passwords are hashed in a thread, while the event loop goes on."""
+
+import asyncio
+
+from course_lib.lab.people import PASSWORD, PASSWORD_HASH
+from course_lib.security import hash_password, verify_password
+
+
+async def turns_during(task: "asyncio.Task[object]") -> int:
+    """How often the event loop came round while the task ran."""
+    turns = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    return turns
+
+
+async def test_the_event_loop_turns_while_a_password_is_hashed() -> None:
+    # A hash made in the loop would let it turn once or twice.
+    assert await turns_during(asyncio.create_task(hash_password("night train"))) > 10
+
+
+async def test_the_event_loop_turns_while_a_password_is_verified() -> None:
+    assert await turns_during(asyncio.create_task(verify_password(PASSWORD, PASSWORD_HASH))) > 10
+
+
+async def test_a_password_fits_its_own_hash_and_no_other() -> None:
+    hashed = await hash_password("night train")
+
+    assert await verify_password("night train", hashed)
+    assert not await verify_password("Night train", hashed)
+
+
+async def test_a_hash_is_argon2_and_salted_and_holds_no_password() -> None:
+    hashes = {await hash_password("night train") for _ in range(2)}
+
+    assert len(hashes) == 2
+    assert all(hashed.startswith("$argon2id$") and "night" not in hashed for hashed in hashes)

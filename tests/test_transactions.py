@@ -1,0 +1,542 @@
+"""All or nothing, also when forty do it at once; what was in the way is tried again, and nothing else is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import case, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+from course_lib.db import create_session_factory
+from course_lib.errors import (
+    Conflict,
+    CourseError,
+    InsufficientFunds,
+    KeyReused,
+    NotFound,
+    OutOfRange,
+    SameAccount,
+)
+from course_lib.lab.sql import watch
+from course_lib.models import MAX_ID, Account, Tag, Transfer
+from course_lib.transactions import MAX_AMOUNT, retry, transfer_funds, unit_of_work
+
+START = 100_000
+"""What each of the eight sample people holds, in cents."""
+
+Sessions = async_sessionmaker[AsyncSession]
+on_postgresql = pytest.mark.parametrize("url", ["postgres"], indirect=True)
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def sessions(engine: AsyncEngine, people: None) -> Sessions:
+    return create_session_factory(engine)
+
+
+async def balances(sessions: Sessions, *keys: int) -> list[int]:
+    async with sessions() as session:
+        return list(
+            await session.scalars(select(Account.balance).where(Account.id.in_(keys)).order_by(Account.id))
+        )
+
+
+async def explained_by_the_ledger(sessions: Sessions) -> dict[int, int]:
+    """What each account must hold: what it began with, plus what came, minus what went."""
+    came = func.sum(case((Transfer.to_account_id == Account.id, Transfer.amount), else_=-Transfer.amount))
+    one_of_both = (Transfer.to_account_id == Account.id) | (Transfer.from_account_id == Account.id)
+    async with sessions() as session:
+        moved = await session.execute(
+            select(Account.id, func.coalesce(came, 0)).outerjoin(Transfer, one_of_both).group_by(Account.id)
+        )
+        return {key: START + int(amount) for key, amount in moved}
+
+
+async def held(sessions: Sessions) -> dict[int, int]:
+    async with sessions() as session:
+        return dict((await session.execute(select(Account.id, Account.balance))).all())
+
+
+async def outcome(work: Awaitable[Any]) -> Any:
+    """What it gives, or which error it ends with."""
+    try:
+        return await work
+    except CourseError as error:
+        return type(error)
+
+
+def alone(sessions: Sessions, *terms: Any, **more: Any) -> Awaitable[Transfer]:
+    """A transfer in a session of its own."""
+
+    async def work() -> Transfer:
+        async with sessions() as session:
+            return await transfer_funds(session, *terms, **more)
+
+    return work()
+
+
+# --- unit_of_work
+
+
+async def tags(sessions: Sessions) -> list[str]:
+    async with sessions() as session:
+        return list(await session.scalars(select(Tag.name).where(Tag.id > 6).order_by(Tag.id)))
+
+
+async def begin_and_fail(session: AsyncSession) -> None:
+    async with unit_of_work(session):
+        await session.execute(insert(Tag).values(name="lost"))
+        raise ZeroDivisionError
+
+
+async def test_a_unit_of_work_commits_when_the_block_ends(session: AsyncSession, sessions: Sessions) -> None:
+    async with unit_of_work(session):
+        session.add(Tag(name="kept"))
+
+    assert await tags(sessions) == ["kept"]
+
+
+async def test_a_unit_of_work_rolls_back_when_the_block_raises(
+    session: AsyncSession, sessions: Sessions
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await begin_and_fail(session)
+
+    assert await tags(sessions) == []
+
+
+async def test_a_unit_of_work_inside_another_is_undone_alone(
+    session: AsyncSession, sessions: Sessions
+) -> None:
+    async with unit_of_work(session):
+        session.add(Tag(name="kept"))
+        with pytest.raises(ZeroDivisionError):
+            await begin_and_fail(session)
+        session.add(Tag(name="also kept"))
+
+    assert await tags(sessions) == ["kept", "also kept"]
+
+
+async def test_whoever_began_the_transaction_commits_it(session: AsyncSession, sessions: Sessions) -> None:
+    async with session.begin():
+        async with unit_of_work(session):
+            session.add(Tag(name="undone"))
+        await session.rollback()
+
+    assert await tags(sessions) == []
+
+
+async def test_a_unit_of_work_takes_sqlites_write_lock_first(
+    engine: AsyncEngine, session: AsyncSession
+) -> None:
+    with watch(engine) as sent:
+        async with unit_of_work(session):
+            await session.scalar(select(1))
+
+    begin = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN"
+    assert [statement.text for statement in sent.everything] == [begin, "SELECT 1", "COMMIT"]
+
+
+async def test_an_empty_unit_of_work_sends_nothing(engine: AsyncEngine, session: AsyncSession) -> None:
+    with watch(engine) as sent:
+        async with unit_of_work(session):
+            pass
+
+    assert sent.everything == []
+
+
+@on_sqlite
+async def test_a_session_reads_without_the_write_lock_before_and_after_its_unit_of_work(
+    engine: AsyncEngine, session: AsyncSession
+) -> None:
+    begun = []
+    for block in (session.begin, lambda: unit_of_work(session), session.begin):
+        with watch(engine) as sent:
+            async with block():
+                await session.scalar(select(1))
+        begun.append(sent.everything[0].text)
+
+    assert begun == ["BEGIN", "BEGIN IMMEDIATE", "BEGIN"]
+
+
+async def test_twenty_units_that_read_and_then_write_lose_no_update_on_sqlite_and_with_a_lock(
+    sessions: Sessions,
+) -> None:
+    async def count_up() -> None:
+        async with sessions() as session, unit_of_work(session):
+            account = await session.get_one(Account, 1, with_for_update=True)
+            account.balance += 1
+
+    await asyncio.gather(*[count_up() for _ in range(20)])
+    assert await balances(sessions, 1) == [START + 20]
+
+
+# --- transfer_funds
+
+
+async def test_a_transfer_moves_money_and_writes_the_ledger(
+    session: AsyncSession, sessions: Sessions
+) -> None:
+    transfer = await transfer_funds(session, 1, 2, 300)
+
+    assert (transfer.id, transfer.amount, transfer.created_at.tzinfo is not None) == (1, 300, True)
+    assert await balances(sessions, 1, 2) == [START - 300, START + 300]
+    assert await held(sessions) == await explained_by_the_ledger(sessions)
+
+
+async def test_a_transfer_works_inside_a_running_transaction_which_commits_it(
+    session: AsyncSession, sessions: Sessions
+) -> None:
+    async with session.begin():
+        assert await session.get(Account, 1)
+        await transfer_funds(session, 1, 2, 300)
+        before = await balances(sessions, 1, 2)
+
+    assert before == [START, START]
+    assert await balances(sessions, 1, 2) == [START - 300, START + 300]
+
+
+async def test_a_transfer_goes_with_the_rollback_around_it(session: AsyncSession, sessions: Sessions) -> None:
+    await session.get(Account, 1)
+    await transfer_funds(session, 1, 2, 300)
+    await session.rollback()
+
+    assert (
+        await held(sessions) == await explained_by_the_ledger(sessions) == dict.fromkeys(range(1, 9), START)
+    )
+
+
+async def test_a_refused_transfer_leaves_the_transaction_around_it_usable(
+    session: AsyncSession, sessions: Sessions
+) -> None:
+    async with session.begin():
+        with pytest.raises(InsufficientFunds):
+            await transfer_funds(session, 1, 2, START + 1)
+        await transfer_funds(session, 1, 2, START)
+
+    assert await balances(sessions, 1, 2) == [0, 2 * START]
+
+
+NAN, INFINITY = float("nan"), float("inf")
+REFUSED: list[tuple[tuple[Any, Any, Any], type[CourseError], dict[str, Any]]] = [
+    *[((1, 2, amount), OutOfRange, {"name": "amount"}) for amount in (0, -50, MAX_AMOUNT + 1, 10**30)],
+    *[
+        ((1, 2, amount), OutOfRange, {"name": "amount"})
+        for amount in (True, 1.0, "1", None, NAN, INFINITY, -INFINITY)
+    ],
+    *[
+        ((key, 2, 5), NotFound, {"thing": "Account", "key": key})
+        for key in (999, 0, -1, MAX_ID + 1, 2**63, 10**30)
+    ],
+    ((1, 999, 5), NotFound, {"key": 999}),
+    ((998, 999, 5), NotFound, {"key": 998}),
+    *[((key, 2, 5), OutOfRange, {"name": "id", "value": key}) for key in ("1", True, None, 1.0)],
+    ((1, "2", 5), OutOfRange, {"name": "id", "value": "2"}),
+    ((1, 1, 5), SameAccount, {"account_id": 1}),
+    ((999, 999, 5), SameAccount, {"account_id": 999}),
+    ((1, 2, START + 1), InsufficientFunds, {"account_id": 1, "balance": START, "amount": START + 1}),
+    ((1, 2, MAX_AMOUNT), InsufficientFunds, {"amount": MAX_AMOUNT}),
+]
+
+
+async def test_a_refused_transfer_names_the_reason_and_moves_nothing(sessions: Sessions) -> None:
+    for terms, error, facts in REFUSED:
+        with pytest.raises(error) as caught:
+            await alone(sessions, *terms)
+        assert {name: getattr(caught.value, name) for name in facts} == facts
+
+    assert (
+        await held(sessions) == await explained_by_the_ledger(sessions) == dict.fromkeys(range(1, 9), START)
+    )
+
+
+@pytest.mark.parametrize("key", ["", "x" * 65])
+async def test_a_key_has_1_to_64_characters(session: AsyncSession, key: str) -> None:
+    with pytest.raises(OutOfRange, match="length of the key"):
+        await transfer_funds(session, 1, 2, 5, key=key)
+
+
+async def test_forty_transfers_at_once_in_both_directions_agree_with_the_ledger(sessions: Sessions) -> None:
+    there = [alone(sessions, 1, 2, 100 + n) for n in range(20)]
+    back = [alone(sessions, 2, 1, 7 * n + 1) for n in range(20)]
+    await asyncio.gather(*[each for pair in zip(there, back, strict=True) for each in pair])
+
+    moved = sum(100 + n for n in range(20)) - sum(7 * n + 1 for n in range(20))
+    assert await balances(sessions, 1, 2) == [START - moved, START + moved]
+    assert await held(sessions) == await explained_by_the_ledger(sessions)
+
+
+async def test_of_ten_who_withdraw_the_whole_balance_at_once_one_succeeds(sessions: Sessions) -> None:
+    outcomes = await asyncio.gather(*[outcome(alone(sessions, 1, 2, START)) for _ in range(10)])
+
+    assert outcomes.count(InsufficientFunds) == 9
+    assert await balances(sessions, 1, 2) == [0, 2 * START]
+
+
+async def test_a_transfer_trusts_no_balance_that_the_session_read_before(
+    session: AsyncSession, sessions: Sessions
+) -> None:
+    stale = await session.get_one(Account, 1)
+    await session.commit()
+    await alone(sessions, 1, 2, START - 10)
+
+    with pytest.raises(InsufficientFunds) as caught:
+        await transfer_funds(session, 1, 2, 11)
+    assert caught.value.balance == 10
+    await transfer_funds(session, 1, 2, 10)
+    assert (stale.balance, await balances(sessions, 1)) == (0, [0])
+
+
+async def test_a_transfer_keeps_a_change_that_was_not_flushed_yet(
+    session: AsyncSession, sessions: Sessions
+) -> None:
+    async with session.begin():
+        account = await session.get_one(Account, 1)
+        account.balance = 50
+        await transfer_funds(session, 1, 2, 20)
+
+    assert await balances(sessions, 1) == [30]
+
+
+async def test_a_transfer_in_a_transaction_that_read_before_is_right_or_in_the_way(
+    sessions: Sessions,
+) -> None:
+    runs: list[int] = []
+
+    async def work() -> Transfer:
+        async with sessions.begin() as session:
+            runs.append((await session.get_one(Account, 1)).balance)
+            if len(runs) == 1:
+                await alone(sessions, 1, 2, START - 10)
+            return await transfer_funds(session, 1, 2, 10)
+
+    await retry(work)
+    assert await balances(sessions, 1, 2) == [0, 2 * START]
+    assert runs in (
+        [START],
+        [START, 10],
+    )  # PostgreSQL's lock reads anew; SQLite refuses the write, and it is run again
+
+
+@on_postgresql
+async def test_accounts_are_locked_in_the_order_of_their_keys_in_one_statement(
+    engine: AsyncEngine, session: AsyncSession
+) -> None:
+    with watch(engine) as sent:
+        await transfer_funds(session, 2, 1, 5)
+
+    assert "ORDER BY accounts.id FOR UPDATE" in " ".join(sent[0].text.split())
+
+
+async def test_a_transfer_is_three_or_four_statements(engine: AsyncEngine, session: AsyncSession) -> None:
+    counts = []
+    for key in (None, "k", "k"):
+        with watch(engine) as sent:
+            await transfer_funds(session, 1, 2, 5, key=key)
+        counts.append(len(sent))
+
+    assert counts[1] == counts[0] + 1
+    assert counts[2] == 2
+
+
+# --- idempotency keys
+
+
+async def test_the_same_key_twice_moves_the_money_once(sessions: Sessions) -> None:
+    first, again = [await alone(sessions, 1, 2, 300, key="order 7") for _ in range(2)]
+
+    assert first.id == again.id
+    assert await balances(sessions, 1, 2) == [START - 300, START + 300]
+
+
+async def test_the_same_key_ten_times_at_once_moves_the_money_once(sessions: Sessions) -> None:
+    made = await asyncio.gather(*[alone(sessions, 1, 2, 300, key="order 7") for _ in range(10)])
+
+    assert len({transfer.id for transfer in made}) == 1
+    assert await balances(sessions, 1, 2) == [START - 300, START + 300]
+
+
+async def test_the_same_key_returns_the_first_transfer_also_when_the_account_is_empty_now(
+    sessions: Sessions,
+) -> None:
+    first, again = [await alone(sessions, 1, 2, START, key="all of it") for _ in range(2)]
+
+    assert first.id == again.id
+
+
+@pytest.mark.parametrize("terms", [(1, 2, 301), (2, 1, 300), (1, 3, 300), (3, 4, 300), (998, 999, 300)])
+async def test_a_key_with_other_terms_is_refused(sessions: Sessions, terms: tuple[int, int, int]) -> None:
+    await alone(sessions, 1, 2, 300, key="order 7")
+
+    with pytest.raises(KeyReused, match="'order 7'"):
+        await alone(sessions, *terms, key="order 7")
+    assert await held(sessions) == await explained_by_the_ledger(sessions)
+
+
+async def test_one_key_for_four_transfers_at_once_moves_one_of_them(sessions: Sessions) -> None:
+    pairs = [(1, 2), (3, 4), (5, 6), (7, 8)]
+    outcomes = await asyncio.gather(*[outcome(alone(sessions, *pair, 300, key="order 7")) for pair in pairs])
+
+    assert outcomes.count(KeyReused) == 3
+    assert await held(sessions) == await explained_by_the_ledger(sessions)
+
+
+@on_postgresql
+async def test_who_waited_for_the_same_key_on_other_accounts_is_refused(
+    session: AsyncSession, sessions: Sessions
+) -> None:
+    async with session.begin():
+        await transfer_funds(session, 1, 2, 300, key="order 7")
+        waiting = asyncio.create_task(outcome(alone(sessions, 3, 4, 300, key="order 7")))
+        await until_somebody_waits_for_a_lock(sessions)
+
+    assert await waiting is KeyReused
+    assert await balances(sessions, 3, 4) == [START, START]
+
+
+async def until_somebody_waits_for_a_lock(sessions: Sessions) -> None:
+    async with asyncio.timeout(30), sessions() as session:
+        while not await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+# --- retry
+
+
+class Counter:
+    """Reads a balance and writes it back plus 1; in its first `collisions` runs somebody else writes in between."""
+
+    def __init__(self, sessions: Sessions, collisions: int) -> None:
+        self.sessions, self.collisions = sessions, collisions
+        self.read: list[int] = []
+
+    async def __call__(self) -> str:
+        async with self.sessions() as session:
+            if session.get_bind().dialect.name == "postgresql":
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            balance = (await session.scalars(select(Account.balance).where(Account.id == 1))).one()
+            self.read.append(balance)
+            if len(self.read) <= self.collisions:
+                await self.somebody_else_adds(1000)
+            await session.execute(update(Account).where(Account.id == 1).values(balance=balance + 1))
+            await session.commit()
+        return "done"
+
+    async def somebody_else_adds(self, amount: int) -> None:
+        async with self.sessions.begin() as session:
+            await session.execute(
+                update(Account).where(Account.id == 1).values(balance=Account.balance + amount)
+            )
+
+
+async def test_what_was_in_the_way_is_tried_again_from_the_first_line(sessions: Sessions) -> None:
+    work = Counter(sessions, collisions=2)
+
+    assert await retry(work, first_wait=0) == "done"
+    assert work.read == [START, START + 1000, START + 2000]
+    assert await balances(sessions, 1) == [START + 2001]
+
+
+async def test_after_the_last_attempt_there_is_a_conflict_with_its_cause(sessions: Sessions) -> None:
+    work = Counter(sessions, collisions=9)
+    with pytest.raises(Conflict, match=r"3 time\(s\)") as caught:
+        await retry(work, attempts=3, first_wait=0)
+
+    assert (caught.value.attempts, len(work.read)) == (3, 3)
+    assert isinstance(caught.value.__cause__, DBAPIError)
+
+
+async def test_without_anybody_in_the_way_it_runs_once(sessions: Sessions) -> None:
+    work = Counter(sessions, collisions=0)
+
+    assert await retry(work, attempts=1) == "done"
+    assert len(work.read) == 1
+
+
+@on_postgresql
+async def test_a_serialization_failure_is_tried_again(sessions: Sessions) -> None:
+    both_have_read = asyncio.Barrier(2)
+    runs = []
+
+    async def write_skew(mine: int, other: int) -> None:
+        """Empty my account while the other still holds something: one alone may do so."""
+        async with sessions() as session:
+            await session.connection(execution_options={"isolation_level": "SERIALIZABLE"})
+            seen = (await session.scalars(select(Account.balance).where(Account.id == other))).one()
+            runs.append(mine)
+            if runs.count(mine) == 1:
+                await both_have_read.wait()
+            await session.execute(update(Account).where(Account.id == mine).values(balance=0 if seen else 1))
+            await session.commit()
+
+    await asyncio.gather(retry(lambda: write_skew(1, 2)), retry(lambda: write_skew(2, 1)))
+    assert sorted(await balances(sessions, 1, 2)) == [0, 1]
+    assert len(runs) > 2
+
+
+@on_postgresql
+async def test_a_deadlock_is_tried_again(sessions: Sessions) -> None:
+    both_hold_one = asyncio.Barrier(2)
+    runs = []
+
+    async def lock_both(*keys: int) -> None:
+        runs.append(keys)
+        first_run = runs.count(keys) == 1
+        async with sessions.begin() as session:
+            await session.execute(
+                update(Account).where(Account.id == keys[0]).values(balance=Account.balance + 1)
+            )
+            if first_run:
+                await both_hold_one.wait()
+            await session.execute(
+                update(Account).where(Account.id == keys[1]).values(balance=Account.balance + 1)
+            )
+
+    await asyncio.gather(retry(lambda: lock_both(1, 2)), retry(lambda: lock_both(2, 1)))
+    assert await balances(sessions, 1, 2) == [START + 2, START + 2]
+    assert len(runs) == 3
+
+
+def failing(error: Callable[[], Exception]) -> tuple[Callable[[], Awaitable[None]], list[None]]:
+    runs: list[None] = []
+
+    async def work() -> None:
+        runs.append(None)
+        raise error()
+
+    return work, runs
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError, lambda: NotFound("User", 1), lambda: Conflict(1), TimeoutError]
+)
+async def test_any_other_error_passes_at_once(error: Callable[[], Exception]) -> None:
+    work, runs = failing(error)
+
+    with pytest.raises(type(error())):
+        await retry(work)
+    assert len(runs) == 1
+
+
+async def test_a_violated_constraint_passes_at_once(sessions: Sessions) -> None:
+    runs: list[None] = []
+
+    async def work() -> None:
+        runs.append(None)
+        async with sessions.begin() as session:
+            await session.execute(insert(Tag).values(name="bread"))
+
+    with pytest.raises(IntegrityError):
+        await retry(work)
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize("attempts", [0, -1, 1001, True, "5"])
+async def test_attempts_are_a_whole_number_of_at_least_one(attempts: Any) -> None:
+    work, runs = failing(ValueError)
+
+    with pytest.raises(OutOfRange, match="attempts"):
+        await retry(work, attempts=attempts)
+    assert runs == []
