@@ -1,0 +1,64 @@
+# Two commands: `make lab` opens the first lesson, `make test` checks the kit. What they need goes into .venv.
+# Every path here is relative, so that a folder with spaces in its name will do.
+
+PYTHON ?= python3
+VENV ?= .venv
+STEPS ?=
+SUPPORTED := 3.11 3.12 3.13
+AGAIN := $(MAKE) --no-print-directory
+
+# Without the compiled modules that Python keeps, each notebook would start seconds later.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help lab test lock pythons install venv
+
+help:
+	@echo "make lab       open the first lesson; the first time, this installs what it needs"
+	@echo "make test      run every check; some of them: make test STEPS='lint types'"
+	@echo "make lock      choose the exact versions again, after a change in pyproject.toml"
+	@echo "make pythons   run every check on each supported Python found here"
+	@echo "Another Python than python3: make lab PYTHON=python3.12"
+
+lab: install
+	@$(VENV)/bin/course lab
+
+test: install
+	@$(VENV)/bin/course test $(STEPS)
+
+# The file `built` says where, and from which lists, the environment was built. It is written last. Without it the
+# environment is half built, and if it names another folder its programs point there: both are built anew.
+install:
+	@where="$$(pwd -P)"; lists="$$(cat requirements.lock pyproject.toml | cksum)"; \
+	built="$$(cat $(VENV)/built 2>/dev/null)"; \
+	test -x $(VENV)/bin/course && $(VENV)/bin/python -c '' 2>/dev/null || built=; \
+	test "$$built" = "$$where: $$lists" && exit 0; \
+	set -e; \
+	case "$$built" in "$$where: "*) rm $(VENV)/built ;; *) $(AGAIN) venv ;; esac; \
+	echo "Installing exactly what requirements.lock names; the first time this takes about a minute."; \
+	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock; \
+	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	$(VENV)/bin/python -m pip check; \
+	echo "$$where: $$lists" > $(VENV)/built
+
+venv:
+	@$(PYTHON) -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] not in "$(SUPPORTED)".split())' 2>/dev/null || { \
+	echo "The lessons need one of Python $(SUPPORTED); $(PYTHON) is $$($(PYTHON) -V 2>&1 || true)."; \
+	echo "If another one is here, name it: make lab PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+
+# Compiling knows every system at once, and pip does not: this alone takes uv, and gets it if it is not here.
+lock:
+	@command -v uv >/dev/null || test -x .venv-uv/bin/uv || { $(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install uv; }
+	PATH="$$PATH:.venv-uv/bin" uv pip compile --quiet --universal --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+	sed -n '/^[^ ]/s/ *\\$$//p' requirements.lock > constraints.txt
+
+pythons:
+	@failed=; for version in $(SUPPORTED); do \
+		found=; for python in "$$(command -v python$$version)" "$$HOME"/.pyenv/versions/$$version.*/bin/python; do \
+			test -z "$$found" && "$$python" -c '' 2>/dev/null && found="$$python"; done; \
+		if test -z "$$found"; then echo "Python $$version is not here."; continue; fi; \
+		echo "Python $$version: $$found"; \
+		$(AGAIN) test VENV=.venv-$$version PYTHON="'$$found'" || failed="$$failed $$version"; \
+	done; \
+	test -z "$$failed" || { echo "Failed on Python$$failed."; exit 1; }

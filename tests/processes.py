@@ -1,0 +1,65 @@
+"""Programs that tests start for real, wait for, and see end."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from course_lib.lab import postgres
+
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+\S*")
+only_posix = pytest.mark.skipif(os.name != "posix", reason="signals of other systems differ")
+
+
+def wait_for(look: Callable[[], Any]) -> Any:
+    """What `look` returns once it is true; an error after a minute and a half."""
+    deadline = time.monotonic() + 90
+    while not (seen := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return seen
+
+
+@contextmanager
+def started(*words: str, folder: Path, **environment: str) -> Iterator[tuple[psutil.Process, str]]:
+    """A program that announces an address: the process, in a group of its own, and the address."""
+    output = folder / "output.txt"
+    with output.open("w") as file:
+        process = psutil.Popen(
+            words, cwd=folder, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=file,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        announced = wait_for(lambda: ADDRESS.search(output.read_text()) or process.poll() is not None)
+        assert isinstance(announced, re.Match), output.read_text()
+        yield process, announced[0]
+    finally:
+        for left in (*process.children(recursive=True), process) if process.is_running() else ():
+            left.kill()
+        process.wait()
+
+
+@contextmanager
+def lab_with_a_kernel(address: str) -> Iterator[httpx.Client]:
+    base, token = address.partition("/lab/")[0], address.rpartition("=")[2]
+    with httpx.Client(base_url=base, headers={"Authorization": f"token {token}"}, timeout=60) as client:
+        client.post("/api/kernels", json={"name": "python3"}).raise_for_status()
+        yield client
+
+
+def processes_of(parent: psutil.Process) -> list[psutil.Process]:
+    """The process and its descendants, without the watcher of the PostgreSQL server that all programs share."""
+    there = [parent, *parent.children(recursive=True)]
+    return [process for process in there if postgres.__file__ not in process.cmdline()]
+
+
+def assert_all_end(processes: list[psutil.Process]) -> None:
+    assert psutil.wait_procs(processes, timeout=60)[1] == []
