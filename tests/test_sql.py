@@ -170,7 +170,11 @@ def test_a_plain_engine_can_be_watched_too() -> None:
     with watch(engine) as sent, engine.connect() as connection:
         connection.execute(text("SELECT 1"))
     engine.dispose()
-    assert [statement.text for statement in sent.everything] == ["BEGIN (left to the driver)", "SELECT 1", "ROLLBACK"]
+    assert [statement.text for statement in sent.everything] == [
+        "BEGIN (left to the driver)",
+        "SELECT 1",
+        "ROLLBACK",
+    ]
 
 
 def test_what_is_no_engine_is_named() -> None:
@@ -182,3 +186,16 @@ def test_a_long_list_of_columns_is_cut_and_the_rest_is_not() -> None:
     columns = ", ".join(f"posts.column_{number}" for number in range(9))
     statement = Statement(f"SELECT {columns} \nFROM posts \nWHERE posts.id = ?")
     assert statement.short == "SELECT posts.column_0, … FROM posts WHERE posts.id = ?"
+
+
+def test_a_short_list_of_columns_stays() -> None:
+    statement = Statement(
+        "SELECT posts.id, posts.title FROM posts WHERE posts.author_id = ? AND posts.published"
+    )
+    assert statement.short == statement.text
+
+
+async def test_a_long_list_of_values_is_cut_and_counted(sent: Statements, session: AsyncSession) -> None:
+    await session.scalars(select(Tag).where(Tag.id.in_(range(1, 10))))
+    assert "… 9 values" in repr(sent)
+    assert len(sent[0].parameters[0]) == 9

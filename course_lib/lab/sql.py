@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 MARK = re.compile(r"(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b", re.IGNORECASE)
 SECRET = re.compile(r"password|secret|token", re.IGNORECASE)
 LIST_OF_PLACEHOLDERS = re.compile(r"\((?:(?:\?|\$\d+(?:::[\w ()]+)?)(?:, )?)+\)(?:, \((?:[^()]+)\))*")
-LONG_LIST = re.compile(r"((?:SELECT(?: DISTINCT)?|RETURNING) )([^,]+), .{40,}?( FROM |$)")
+LONG_LIST = re.compile(r"((?:SELECT(?: DISTINCT)?|RETURNING) )([^,]+), (?:(?! FROM ).){40,}?( FROM |$)")
 REPEATS_WORTH_A_REMARK = 3
+MOST_VALUES = 5
 
 _numbers = count(1)
 
@@ -209,7 +210,11 @@ def _masked(name: str, value: Any) -> Any:
 def _shown(parameters: Sequence[Mapping[str, Any]]) -> str:
     if not parameters:
         return ""
-    first = ", ".join(f"{name}={_shown_value(value)}" for name, value in parameters[0].items())
+    first = ", ".join(
+        f"{name}={_shown_value(value)}" for name, value in list(parameters[0].items())[:MOST_VALUES]
+    )
+    if len(parameters[0]) > MOST_VALUES:
+        first += f", … {len(parameters[0])} values"
     return first if len(parameters) == 1 else f"{first} … {len(parameters)} sets"
 
 
