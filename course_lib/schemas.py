@@ -24,7 +24,7 @@ def _may_be_left_out() -> Any:
 
 
 class Incoming(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class Outgoing(BaseModel):

@@ -110,3 +110,9 @@ def test_a_reply_is_made_from_a_row() -> None:
     )
 
     assert UserResponse.model_validate(row).model_dump_json().count("x.org") == 1
+
+
+def test_the_text_of_a_refusal_shows_no_password() -> None:
+    with pytest.raises(ValidationError) as caught:
+        UserCreate.model_validate({"email": "a@x.org", "password": "in-clear-text"})
+    assert "in-clear-text" not in str(caught.value)
