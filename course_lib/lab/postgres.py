@@ -54,6 +54,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "jit": "off",
+    "max_parallel_workers_per_gather": "0",  # one process per statement: its plan and its counts are the same each time
 }
 INITDB = (
     "--username=postgres --auth=scram-sha-256 --encoding=UTF8 --no-sync "
@@ -206,7 +207,9 @@ class Server:
         for _ in range(3):  # another program may take the port before the server does
             port = self._choose_port()
             (self.folder / "port").write_text(str(port))
-            if self._pg_ctl("start", "-l", str(self.log), "-o", f"-p {port}").returncode == 0:
+            # Said at every start: rows that an older version of the kit left behind get today's settings.
+            settings = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+            if self._pg_ctl("start", "-l", str(self.log), "-o", f"-p {port} {settings}").returncode == 0:
                 return
         line = _last_line(self.log.read_text(errors="replace")) if self.log.exists() else "it wrote no log"
         hint = f"If this stays so, delete {self.folder} and start anew."
