@@ -252,7 +252,10 @@ def test_importing_the_library_has_no_effect(tmp_path: Path) -> None:
         ("open('left', 'w').close()", "writes left"),
         ("from course_lib.db import *; engine = create_engine('sqlite+aiosqlite://')", "makes an engine"),
         ("import sqlite3; sqlite3.connect(':memory:').close()", "sqlite3.connect"),
-        ("import threading; threading.Timer(0.3, print).start()", "starts Thread-1"),
+        (
+            "import threading as t; t.Thread(target=t.Event().wait, daemon=True).start()",
+            "starts Thread-1",
+        ),
     ],
 )
 def test_an_effect_of_an_import_is_found(tmp_path: Path, source: str, effect: str) -> None:
