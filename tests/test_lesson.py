@@ -57,6 +57,12 @@ def test_an_expected_error_is_shown_without_noise(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "ValueError: no such table\n"
 
 
+def test_signs_of_markup_in_an_error_stay_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    with expect(ValueError):
+        fail("no <table> here")
+    assert capsys.readouterr().out == "ValueError: no <table> here\n"
+
+
 def test_an_error_that_does_not_come_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
     with expect(ValueError):
         int("1")

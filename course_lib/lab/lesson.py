@@ -78,7 +78,8 @@ def expect(error: type[BaseException]) -> Iterator[None]:
     try:
         yield
     except error as caught:
-        display(Note(f"**{type(caught).__name__}**: {_told(caught)}"))
+        name, told = type(caught).__name__, _told(caught)
+        display(Note(f"**{name}**: {escape(told, quote=False)}", plain=f"{name}: {told}"))
     else:
         display(Note(f"No error came, and **{error.__name__}** was expected. Is an `await` missing?"))
 
@@ -112,6 +113,4 @@ def own_postgres() -> Server | None:
 
 def _told(error: BaseException) -> str:
     message = NOISE.sub("", str(error)).strip()
-    return escape(
-        message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…", quote=False
-    )
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"
