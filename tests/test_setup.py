@@ -109,13 +109,6 @@ def test_the_first_two_commands_of_the_readme_are_the_two_commands() -> None:
     ]
 
 
-def test_every_lesson_stands_in_the_course_map() -> None:
-    mapped = re.findall(
-        r"^\| \[.+?\]\(notebooks/(.+?)\) \| .+\? \| .+ \| \d+ \|$", read("README.md"), flags=re.MULTILINE
-    )
-    assert mapped == sorted(path.name for path in ROOT.glob("notebooks/*.ipynb"))
-
-
 def make(kit: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("MAKE")

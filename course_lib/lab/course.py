@@ -3,9 +3,9 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from course_lib.lab.lesson import Note
+from course_lib.lab.schema import Diagram
 
 LIST = Path(__file__).parents[2] / "notebooks" / "course.toml"
 
@@ -36,20 +36,6 @@ class Lesson:
     @property
     def file(self) -> str:
         return f"{self.name}.ipynb"
-
-
-@dataclass(frozen=True)
-class Diagram:
-    """A Mermaid diagram, which JupyterLab draws, and the same in plain sentences."""
-
-    mermaid: str
-    told: str
-
-    def __repr__(self) -> str:
-        return self.told
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/vnd.mermaid": self.mermaid, "text/plain": self.told}
 
 
 def lessons() -> list[Lesson]:

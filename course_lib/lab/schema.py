@@ -16,8 +16,8 @@ OTHERWISE = "the {one} cannot be deleted before it"
 
 
 @dataclass(frozen=True)
-class SchemaPicture:
-    """`mermaid` is the diagram as text, `prose` the same in sentences."""
+class Diagram:
+    """A Mermaid diagram, which JupyterLab draws; `prose` is the same in sentences."""
 
     mermaid: str
     prose: str
@@ -29,7 +29,7 @@ class SchemaPicture:
         return {"text/vnd.mermaid": self.mermaid, "text/plain": self.prose}
 
 
-def schema_picture(metadata: MetaData) -> SchemaPicture:
+def schema_picture(metadata: MetaData) -> Diagram:
     """All tables of `metadata`, by name. Asks no database."""
     # Imported here: only who draws needs it. Ships no types.
     from paracelsus.transformers.mermaid import Mermaid  # type: ignore[import-untyped]
@@ -44,7 +44,7 @@ def schema_picture(metadata: MetaData) -> SchemaPicture:
     # Its boxes alone: it draws a part of a key as if it were unique, and a nullable reference as if it were not.
     lines = "\n".join(map(_line, keys))
     described = f"  accTitle: Tables and foreign keys\n  accDescr {{\n{prose}\n  }}\n"
-    return SchemaPicture(f"erDiagram\n{described}{boxes}{lines}\n", prose)
+    return Diagram(f"erDiagram\n{described}{boxes}{lines}\n", prose)
 
 
 def _keys(table: Table) -> list[ForeignKeyConstraint]:
