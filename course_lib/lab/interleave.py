@@ -1,0 +1,305 @@
+"""Run two transactions or more one step at a time, in an order you write: see who waits, who goes on and who fails.
+
+async def withdraw(session):
+    account = await session.get(Account, 1)
+    yield f"reads {account.balance}"  # each yield ends a step and says what it did
+    account.balance -= 80
+    await session.commit()
+    yield "commits"
+
+result = await interleave(sessions, {"A": withdraw, "B": withdraw}, order="A B A B")
+result                                # a table: a column for each transaction, time downwards
+result.picture()                      # the same, drawn
+result.states                         # {"A": "committed", "B": "committed"}
+
+The factory `sessions` chooses the engine (aiosqlite or asyncpg) and how transactions begin:
+    create_session_factory(engine)
+    create_session_factory(engine.execution_options(isolation_level="SERIALIZABLE"))
+    async_sessionmaker(engine, execution_options=WRITE_LOCK_FIRST)     # SQLite: BEGIN IMMEDIATE
+"""
+
+import inspect
+import warnings
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html import escape
+from itertools import accumulate, pairwise
+from textwrap import wrap
+
+from sqlalchemy import Engine, StaticPool
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from course_lib.lab.tables import Table
+from course_lib.lab.waits import Database, Lane, look_on
+
+Transaction = Callable[[AsyncSession], AsyncGenerator[object, None]]
+
+COLORS = ("#0072B2", "#B34F00", "#117733", "#882255", "#6B6B6B")
+MARKS = {"waits": "○", "still waits": "○", "fails": "×", "ends": "■", "never ends": "×"}
+LINE, LETTERS, LANE = 18, 34, 290  # pixels, letters, pixels
+
+
+@dataclass(frozen=True)
+class Step:
+    """What `transaction` did in a `turn` of the order (None: behind the order).
+
+    `kind` is does, waits, still waits, goes on, fails, ends or never ends; `answer` tells that a wait is over, or that
+    it goes on for another reason.
+    """
+
+    turn: int | None
+    transaction: str
+    kind: str
+    text: str
+    answer: bool = False
+
+    @property
+    def words(self) -> str:
+        between = " for " if self.waits else ": " if self.text else ""
+        words = self.text if self.kind == "does" else f"{self.kind}{between}{self.text}"
+        return f"… {words}" if self.answer else words
+
+    @property
+    def waits(self) -> bool:
+        return self.kind in ("waits", "still waits")
+
+    @property
+    def moment(self) -> str:
+        return "" if self.answer and self.turn else str(self.turn or "then")
+
+
+@dataclass
+class Interleaving:
+    """`steps` in the order of time; `states` are committed, rolled back, ended, failed: …, never ended."""
+
+    order: str
+    steps: list[Step] = field(default_factory=list)
+    states: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def caption(self) -> str:
+        return f"Order {self.order}: " + ", ".join(f"{name} {state}" for name, state in self.states.items())
+
+    def table(self) -> Table:
+        rows = [
+            (step.moment, *(step.words if name == step.transaction else "" for name in self.states))
+            for step in self.steps
+        ]
+        return Table(self.caption, ("step", *self.states), rows, self.notes)
+
+    def picture(self) -> "Picture":
+        """A lane for each transaction, time downwards."""
+        told = [f"{step.transaction} {step.words}" for step in self.steps]
+        alt = ". ".join([self.caption, *told, *(note.rstrip(".") for note in self.notes)]) + "."
+        return Picture(_svg(self, alt), alt)
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+@dataclass
+class Picture:
+    """SVG, and the same in words: its alternative text, which a terminal shows."""
+
+    svg: str
+    alt: str
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _repr_html_(self) -> str:
+        return self.svg
+
+
+async def interleave(
+    sessions: Callable[[], AsyncSession],
+    transactions: Mapping[str, Transaction],
+    *,
+    order: str,
+    patience: float = 0.5,
+) -> Interleaving:
+    """Run each transaction in a session of its own, step by step in `order`, and behind the order all to their end.
+
+    One that waits goes on waiting in its turn. What is still open at the end of a function is rolled back.
+    Where the order ends, time passes: on SQLite a wait fails after `patience` seconds (in place of busy_timeout); then
+    the others run on. Who waits longest asks first; SQLite by itself keeps no queue. On PostgreSQL `patience` is for
+    locks of other connections, and of a circle of waits the last one fails, if the role may set deadlock_timeout.
+    Where two wait there for one row and the first commits a change of it, PostgreSQL alone chooses who is next.
+    Needs one connection more than there are transactions. Raises ValueError, TypeError for what cannot be run.
+    """
+    names = _checked(order, transactions)
+    shown = Interleaving(" ".join(names))
+    lanes: list[Lane] = []
+    with _noticing_forgotten_awaits(shown.notes):
+        try:
+            lanes.extend(_lane(name, steps, sessions) for name, steps in transactions.items())
+            async with look_on(lanes, patience) as database:
+                await _Stage(lanes, database, shown).run(names)
+        finally:
+            for lane in lanes:
+                await lane.give_up()
+    shown.states |= {lane.name: lane.state for lane in lanes}
+    return shown
+
+
+def _checked(order: str, transactions: Mapping[str, Transaction]) -> list[str]:
+    names = order.split()
+    for name in names:
+        if name not in transactions:
+            raise ValueError(f"the order names {name!r}; the transactions are {', '.join(transactions)}")
+    for name, transaction in transactions.items():
+        if name not in names:
+            raise ValueError(f"the order {order!r} never names {name!r}")
+        if wrong := _what_is_wrong(transaction):
+            raise TypeError(f"{name} {wrong}")
+    return names
+
+
+def _what_is_wrong(transaction: object) -> str:
+    if inspect.isasyncgen(transaction) or inspect.iscoroutine(transaction):
+        if inspect.iscoroutine(transaction):
+            transaction.close()  # or Python warns of it, later and elsewhere
+        return f"is called already: write {transaction.__name__}, not {transaction.__name__}(…)"
+    if inspect.iscoroutinefunction(transaction):
+        return f"has no yield, so it has no steps: end each step of {transaction.__name__} with a yield"
+    is_lambda = getattr(transaction, "__name__", "") == "<lambda>"  # lambda session: withdraw(session, 80)
+    if is_lambda or inspect.isasyncgenfunction(transaction):
+        return ""
+    return f"must be an async def with a yield behind each step, not {transaction!r}"
+
+
+def _lane(name: str, transaction: Transaction, sessions: Callable[[], AsyncSession]) -> Lane:
+    if not callable(sessions):
+        raise TypeError(f"{sessions!r} is no session factory: write create_session_factory(engine)")
+    session = sessions()
+    engine = session.sync_session.get_bind()
+    if not isinstance(engine, Engine) or isinstance(engine.pool, StaticPool):
+        raise ValueError(
+            "each transaction needs its own connection, and these sessions share one (':memory:'?)"
+        )
+    try:
+        steps = transaction(session)
+    except TypeError as error:
+        raise TypeError(f"{name} is called with a session alone: {error}") from None
+    if wrong := "" if inspect.isasyncgen(steps) else _what_is_wrong(steps):
+        raise TypeError(f"{name} {wrong}")
+    return Lane(name, session, steps, engine)
+
+
+@contextmanager
+def _noticing_forgotten_awaits(notes: list[str]) -> Iterator[None]:
+    """Python's warning becomes a note; other warnings are given on."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for each in caught:
+        if "never awaited" in (text := str(each.message).splitlines()[0]):
+            notes.append(f"A forgotten await: {text}.")
+        else:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+
+
+class _Stage:
+    """Gives the turns, and writes down what came of them."""
+
+    def __init__(self, lanes: Sequence[Lane], database: Database, shown: Interleaving) -> None:
+        self.lanes, self.database, self.shown = lanes, database, shown
+        self.turn: int | None = None
+
+    async def run(self, names: Sequence[str]) -> None:
+        lanes = {lane.name: lane for lane in self.lanes}
+        for self.turn, name in enumerate(names, start=1):
+            await self.give_turn(lanes[name])
+        self.turn = None
+        self.write(await self.database.let_time_pass())
+        await self.run_on()
+        while news := await self.database.let_time_pass():
+            self.write(news)
+            await self.run_on()
+        for lane in [lane for lane in self.lanes if lane.moves]:
+            await lane.give_up()
+            self.write([lane])
+
+    async def run_on(self) -> None:
+        while ready := [lane for lane in self.lanes if not lane.state and not lane.moves]:
+            await self.give_turn(ready[0])
+
+    async def give_turn(self, lane: Lane) -> None:
+        if lane.moves:
+            self.add(lane, "still waits", " and ".join(lane.waits_for), answer=False)
+        elif not lane.state:
+            lane.begin()
+            self.write([lane, *await self.database.settle(lane)])
+        elif lane.state in ("committed", "rolled back", "ended"):
+            self.remark(lane)
+
+    def write(self, news: Iterable[Lane]) -> None:
+        for lane in dict.fromkeys(news):
+            if lane.moves:
+                self.add(lane, "waits", " and ".join(lane.waits_for), answer=self.waited(lane))
+            elif lane.task is not None:
+                self.end(lane, *(("never ends", "") if lane.task.cancelled() else lane.task.result()))
+                lane.waits_for = []
+
+    def end(self, lane: Lane, kind: str, text: str) -> None:
+        """Of a step. An end behind which nothing happened is no step."""
+        waited = self.waited(lane)
+        if kind != "ends" or text or waited:
+            self.add(lane, "goes on" if kind == "does" and waited else kind, text, answer=waited)
+        elif self.turn is not None:
+            self.remark(lane)
+
+    def add(self, lane: Lane, kind: str, text: str, *, answer: bool) -> None:
+        self.shown.steps.append(Step(self.turn, lane.name, kind, text, answer))
+
+    def waited(self, lane: Lane) -> bool:
+        mine = [step for step in self.shown.steps if step.transaction == lane.name]
+        return bool(mine) and mine[-1].waits
+
+    def remark(self, lane: Lane) -> None:
+        self.shown.notes.append(
+            f"Step {self.turn} of the order is {lane.name}'s, which had ended after {lane.done} steps."
+        )
+
+
+def _svg(shown: Interleaving, alt: str) -> str:
+    lines = [wrap(step.words, LETTERS) for step in shown.steps]
+    tops = list(accumulate((LINE * len(some) + 8 for some in lines), initial=50))
+    width, height = 50 + LANE * len(shown.states), tops[-1]
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(alt)}" width="{width}" '
+        f'height="{height}" viewBox="0 -12 {width} {height}" font-family="monospace" font-size="12">',
+        f"<title>{escape(shown.caption)}</title><desc>{escape(alt)}</desc>",
+        f'<rect y="-12" width="{width}" height="{height}" fill="white"/>',
+    ]
+    for y, step in zip(tops, shown.steps, strict=False):
+        parts.append(f'<text x="4" y="{y}" fill="#6B6B6B">{step.moment}</text>')
+    for number, name in enumerate(shown.states):
+        mine = [
+            (y, step, some)
+            for y, step, some in zip(tops, shown.steps, lines, strict=False)
+            if step.transaction == name
+        ]
+        parts += _svg_lane(
+            f"{name}: {shown.states[name]}", mine, 50 + LANE * number, COLORS[number % len(COLORS)]
+        )
+    return "".join([*parts, "</svg>"])
+
+
+def _svg_lane(head: str, steps: Sequence[tuple[int, Step, list[str]]], x: int, color: str) -> Iterator[str]:
+    """A line that is dashed while its transaction waits; on it a mark for each step, and beside that its words."""
+    yield f'<g fill="{color}"><text x="{x - 4}" y="14" font-weight="bold">{escape(head)}</text>'
+    for (top, step, _), (bottom, *_) in pairwise(steps):
+        dash = ' stroke-dasharray="2 5"' if step.waits else ""
+        yield f'<path d="M{x} {top - 4}V{bottom - 4}" stroke="{color}" stroke-width="2"{dash}/>'
+    for y, step, lines in steps:
+        yield f'<text x="{x}" y="{y}" text-anchor="middle" stroke="white" stroke-width="4" paint-order="stroke">'
+        yield f"{MARKS.get(step.kind, '●')}</text>"
+        for row, line in enumerate(lines):
+            yield f'<text x="{x + 12}" y="{y + LINE * row}">{escape(line)}</text>'
+    yield "</g>"
