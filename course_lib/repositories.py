@@ -64,7 +64,7 @@ class BaseRepository(Generic[M]):
     async def create_many(self, rows: Sequence[Mapping[str, Any]]) -> list[M]:
         """New rows in the order of their keys; each mapping has the same fields. Raises like `create`.
 
-        One statement for 32,700 values; SQLAlchemy sends more of them where the driver's limit of parameters asks for it.
+        One statement for up to 32,700 values (rows times fields), which the drivers can take; more of them for more.
         """
         for fields in rows:
             self._check(fields)
