@@ -21,6 +21,7 @@ LAST_SECTIONS = [
     "In course_lib",
 ]
 
+
 @pytest.fixture(autouse=True)
 def _fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_ROWS", "100000")  # a million take a minute, and show the same

@@ -59,7 +59,9 @@ def lab(port: int, no_browser: bool) -> int:
 def test(steps: Sequence[str]) -> int:
     """check the kit: code, types, tests, lessons; or only the STEPs named"""
     _prefer_this_environment()
-    os.environ.setdefault("COURSE_ROWS", "100000")  # lesson 08 pages through a million otherwise, with the same outputs
+    os.environ.setdefault(
+        "COURSE_ROWS", "100000"
+    )  # lesson 08 pages through a million otherwise, with the same outputs
     rows = [_run_step(name) for name in steps or STEPS]
     print("\n" + "\n".join(f"{'✓' if ok else '✗'} {name:<8} {seconds:6.1f} s" for name, ok, seconds in rows))
     return 0 if all(ok for _, ok, _ in rows) else 1

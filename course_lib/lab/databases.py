@@ -25,7 +25,11 @@ def database_url(setting: str | None = None) -> URL:
     Raises DatabaseNotUnderstood, PostgresUnavailable.
     """
     setting = setting or settings.database_setting()
-    return postgres.shared().create_database("course") if setting == "postgres" else settings.database_url(setting)
+    return (
+        postgres.shared().create_database("course")
+        if setting == "postgres"
+        else settings.database_url(setting)
+    )
 
 
 def fresh_url(setting: str | None = None) -> URL:

@@ -47,7 +47,9 @@ class Prediction:
     def reveal(self, actual: object) -> Note:
         """Compare the answer with what happened. Without an answer the lesson goes on."""
         if self.answer is None:
-            return Note(f"The answer: **{actual}**. You made no guess. Guess before you look: it makes you remember.")
+            return Note(
+                f"The answer: **{actual}**. You made no guess. Guess before you look: it makes you remember."
+            )
         if isinstance(self.answer, str) and isinstance(actual, int | float):
             return Note(f"You said {self.answer!r}. Give a number, without quotes, and run both cells again.")
         if type(self.answer) is type(actual) and self.answer == actual:
