@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from conftest import without_rows
 from sqlalchemy import URL, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -17,7 +18,6 @@ from course_lib.lab.interleave import Interleaving, Transaction, interleave
 from course_lib.lab.people import add_people
 from course_lib.models import Account, Tag, User
 from course_lib.transactions import unit_of_work
-from tests.conftest import without_rows
 
 Sessions = async_sessionmaker[AsyncSession]
 Steps = AsyncGenerator[object, None]
