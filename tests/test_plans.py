@@ -74,6 +74,18 @@ async def test_a_sort_is_told_and_an_index_spares_it(session: AsyncSession) -> N
     assert "reads all of posts in the order of ix_test" in repr(plan)
 
 
+async def test_an_index_that_another_connection_makes_or_drops_is_noticed(engine: AsyncEngine) -> None:
+    statement, walks = select(Post).order_by(Post.created_at, Post.id).limit(2), []
+    changes = ["SELECT 1", "CREATE INDEX ix_test ON posts (created_at, id)", "DROP INDEX ix_test"]
+    async with engine.connect() as asking, engine.connect() as changing:
+        for change in changes:
+            await changing.execute(text(change))
+            await changing.commit()
+            walks.append((await explain(asking, statement)).walks)
+            await asking.rollback()
+    assert walks == [{}, {"posts": "ix_test"}, {}]
+
+
 async def test_an_alias_is_told_by_the_name_of_its_table(session: AsyncSession) -> None:
     other = aliased(Post)
     assert (await explain(session, select(other).where(other.title == "x"))).scans == ["posts"]

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from course_lib.lab import plots
 from course_lib.lab.plots import (
     Picture,
     cost_by_depth,
@@ -145,3 +146,14 @@ def test_matplotlib_is_imported_only_to_draw() -> None:
     program = "import sys, course_lib.lab.plots; print('matplotlib' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert told.stdout.strip() == "False"
+
+
+def test_the_names_of_lines_that_end_together_do_not_overlap() -> None:
+    axes = Figure(figsize=(7, 3.2)).subplots()
+    lines = {"one": {1: 1.0, 2: 100.0}, "two": {1: 5.0, 2: 99.0}, "three": {1: 1.0, 2: 98.0}}
+    for points in lines.values():
+        axes.plot(list(points), list(points.values()))
+    plots._label_ends(axes, lines)
+    low, middle, high = sorted((each.get_window_extent() for each in axes.texts), key=lambda box: box.y0)
+    assert low.y1 <= middle.y0
+    assert middle.y1 <= high.y0

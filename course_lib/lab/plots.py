@@ -3,6 +3,7 @@
 statements_per_loader({"lazy": 21, "selectinload": 2}, caption="…", alt="Bars: statements sent by each loader")
 """
 
+import math
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ A, B, DATABASE = "#0072B2", "#B34F00", "#6B6B6B"
 """One meaning for a colour everywhere: session A or the first line, session B or the second, the database."""
 LINES = ((A, "o", "-"), (B, "s", "--"), (DATABASE, "^", ":"))
 MANY = 8
+LINE_HEIGHT = 12  # points
 
 Line = Mapping[int, float]
 Held = tuple[float, float, float]
@@ -108,19 +110,37 @@ def pool_timeline(tasks: Mapping[str, Held], *, caption: str, alt: str) -> Pictu
 
 def _lines(lines: Mapping[str, Line], axis: tuple[str, str], *, caption: str, alt: str, log: bool) -> Picture:
     def draw(axes: "Axes") -> None:
-        for place, (name, points) in enumerate(lines.items()):
+        for place, points in enumerate(lines.values()):
             colour, marker, dash = LINES[place % len(LINES)]
             axes.plot(list(points), list(points.values()), color=colour, marker=marker, linestyle=dash)
-            last = list(points.items())[-1]
-            axes.annotate(name, last, xytext=(6, 0), textcoords="offset points", color=colour, va="center")
         axes.set(xlabel=axis[0], ylabel=axis[1])
         if log:
             axes.set(xscale="log", yscale="log")
         else:
             axes.set_ylim(bottom=0)
+        _label_ends(axes, lines)
 
     told = {name: _points_told(points) for name, points in lines.items()}
     return picture(draw, caption=caption, alt=_told(alt, told))
+
+
+def _label_ends(axes: "Axes", lines: Mapping[str, Line]) -> None:
+    """Each name beside the end of its line, or above the name below it where two lines end close together."""
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]  # until then nothing has its place
+    ends = [list(points.items())[-1] for points in lines.values()]
+    heights = [axes.transData.transform(end)[1] * 72 / axes.figure.dpi for end in ends]
+    lowest = -math.inf
+    for place, name in sorted(enumerate(lines), key=lambda line: heights[line[0]]):
+        at = max(heights[place], lowest)
+        axes.annotate(
+            name,
+            ends[place],
+            xytext=(6, at - heights[place]),
+            textcoords="offset points",
+            color=axes.lines[place].get_color(),
+            va="center",
+        )
+        lowest = at + LINE_HEIGHT
 
 
 def _points_told(points: Line) -> str:
