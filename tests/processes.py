@@ -19,6 +19,14 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+\S*")
 only_posix = pytest.mark.skipif(os.name != "posix", reason="signals of other systems differ")
 
 
+def outside_make() -> dict[str, str]:
+    """The environment without what a `make VENV=… PYTHON=…` around these tests put into it."""
+    outer = ("VENV", "PYTHON", "STEPS")
+    return {
+        name: value for name, value in os.environ.items() if name not in outer and not name.startswith("MAKE")
+    }
+
+
 def wait_for(look: Callable[[], Any]) -> Any:
     """What `look` returns once it is true; an error after a minute and a half."""
     deadline = time.monotonic() + 90
@@ -34,7 +42,7 @@ def started(*words: str, folder: Path, **environment: str) -> Iterator[tuple[psu
     output = folder / "output.txt"
     with output.open("w") as file:
         process = psutil.Popen(
-            words, cwd=folder, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=file,
+            words, cwd=folder, env=outside_make() | environment, stdin=subprocess.DEVNULL, stdout=file,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from processes import assert_all_end, only_posix, processes_of, started, wait_for
+from processes import assert_all_end, only_posix, outside_make, processes_of, started, wait_for
 
 from course_lib.lab import cli
 from course_lib.lab.doctor import ROOT
@@ -110,9 +110,7 @@ def test_the_first_two_commands_of_the_readme_are_the_two_commands() -> None:
 
 
 def make(kit: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("MAKE")
-    } | environment
+    environment = outside_make() | environment
     return subprocess.run(["make", *words], cwd=kit, env=environment, capture_output=True, text=True)
 
 
