@@ -1,0 +1,69 @@
+"""Cuts the exercises out of the solutions, with nbgrader's own converters; what a teacher releases is cut the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+SOLUTIONS = NOTEBOOKS / "solutions"
+EXERCISES = NOTEBOOKS / "exercises"
+
+STUB = "# Your code here, in place of the next line.\nraise NotImplementedError"
+LEFT_OUT = ("hint", "reason", "other-answer", "trade-off", "wrong-answer")
+
+
+class CannotCut(Exception):
+    """A solution notebook is not of the form that the converters need; says which, and what they said."""
+
+    def __init__(self, solution: Path, reason: str) -> None:
+        self.solution, self.reason = solution, reason
+        super().__init__(f"cannot cut the exercise out of {solution.name}: {reason}")
+
+
+def cut(solution: Path) -> str:
+    """The text of the exercise notebook; the same solution gives the same text, byte for byte."""
+    import nbformat
+
+    notebook = nbformat.read(solution, as_version=4)
+    for step in _steps():
+        try:
+            notebook, _ = step.preprocess(notebook, {})
+        except Exception as error:  # nbgrader raises RuntimeError, ValueError, ValidationError and others
+            raise CannotCut(solution, str(error)) from error
+    return f"{nbformat.writes(notebook, version=4)}\n"
+
+
+def write_exercises(*, only: str | None = None) -> list[Path]:
+    """Cut every solution, or the one whose name starts with `only`; gives the files that were written."""
+    found = [path for path in solutions() if path.name.startswith(only or "")]
+    if not found:
+        raise FileNotFoundError(f"no notebook in {SOLUTIONS} starts with {only or ''!r}")
+    EXERCISES.mkdir(exist_ok=True)
+    return [_write(EXERCISES / path.name, cut(path)) for path in found]
+
+
+def solutions() -> list[Path]:
+    """The solution notebooks, in the order of the lessons."""
+    return sorted(SOLUTIONS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def _steps() -> Iterator[Any]:
+    """What nbgrader's own release does, in its order, and the two steps it does not have."""
+    from nbconvert.preprocessors import TagRemovePreprocessor
+    from nbgrader import preprocessors as of_nbgrader
+
+    from course_lib.lab.cutting import GiveWrongCode
+
+    yield of_nbgrader.LockCells()
+    yield of_nbgrader.ClearSolutions(code_stub={"python": STUB})
+    yield GiveWrongCode()
+    yield TagRemovePreprocessor(remove_cell_tags=set(LEFT_OUT))
+    yield of_nbgrader.ClearOutput(remove_metadata_fields={"collapsed", "scrolled", "execution"})
+    yield of_nbgrader.ClearHiddenTests()
+    yield of_nbgrader.ComputeChecksums()
+    yield of_nbgrader.CheckCellMetadata()
