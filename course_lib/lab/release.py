@@ -29,7 +29,7 @@ def cut(solution: Path) -> str:
         try:
             notebook, _ = step.preprocess(notebook, {})
         except Exception as error:  # nbgrader raises RuntimeError, ValueError, ValidationError and others
-            raise CannotCut(solution, str(error)) from error
+            raise CannotCut(solution, str(error.__context__ or error)) from error
     return f"{nbformat.writes(notebook, version=4)}\n"
 
 
