@@ -1,0 +1,143 @@
+"""Every lesson has a teacher's note, and what a note says of its lesson is found in the lesson."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from course_lib.lab.course import LIST, Lesson, lessons
+
+NOTES = LIST.parent / "teaching"
+LESSONS = [lesson for lesson in lessons() if lesson.name != "00_start_here"]
+CARDS = ("Vote card 1", "Vote card 2")
+HEADINGS = ["Before the hour", "Minutes", "When you are late", *CARDS, "On the board", "Exercises"]
+HOUR = 60
+QUOTE = re.compile(r"^\*\*Settled by\*\* `([^`]+)` in \*([^*]+)\*", re.MULTILINE)
+"""How a card names the cell that settles it: a whole line of its code, and its section."""
+
+Fault = Callable[[str, Lesson], list[str]]
+
+each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+
+
+def note_of(lesson: Lesson) -> Path:
+    return NOTES / f"{lesson.name}.md"
+
+
+def title_and_sections(lesson: Lesson) -> tuple[str, dict[str, list[str]]]:
+    """The title of a lesson, and the code lines that stand under each of its `##` headings."""
+    title = ""
+    sections: dict[str, list[str]] = {"": []}
+    for cell in nbformat.read(LIST.parent / lesson.file, as_version=4).cells:
+        if cell.cell_type == "code":
+            list(sections.values())[-1].extend(line.strip() for line in cell.source.splitlines())
+            continue
+        title = title or cell.source.splitlines()[0].removeprefix("# ")
+        sections |= {heading: [] for heading in re.findall(r"^## (.+)$", cell.source, flags=re.MULTILINE)}
+    return title, {heading: lines for heading, lines in sections.items() if heading}
+
+
+def parts(text: str) -> dict[str, str]:
+    """What stands under each `##` heading of a note."""
+    return dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", text, flags=re.DOTALL | re.MULTILINE))
+
+
+def rows(table: str) -> list[list[str]]:
+    """The rows of a Markdown table, without its head."""
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def faults_of_headings(text: str, lesson: Lesson) -> list[str]:
+    title, _ = title_and_sections(lesson)
+    found = re.findall(r"^#+ .+$", text, flags=re.MULTILINE)
+    asked = [f"# Teaching {lesson.number}: {title}", *(f"## {heading}" for heading in HEADINGS)]
+    return [] if found == asked else [f"headings are {found}, not {asked}"]
+
+
+def faults_of_minutes(text: str, lesson: Lesson) -> list[str]:
+    _, sections = title_and_sections(lesson)
+    table = rows(parts(text)["Minutes"])
+    named = [row[0] for row in table]
+    faults = [] if named == list(sections) else [f"sections are {named}, not {list(sections)}"]
+    for column, total in ((1, lesson.minutes), (2, HOUR)):
+        minutes = [int(row[column]) for row in table if row[column].isdigit()]
+        if (column == 1 or minutes) and sum(minutes) != total:
+            faults.append(f"column {column} has {sum(minutes)} minutes, not {total}")
+    return faults
+
+
+def faults_of_cards(text: str, lesson: Lesson) -> list[str]:
+    _, sections = title_and_sections(lesson)
+    faults = []
+    for card in CARDS:
+        body = parts(text)[card]
+        choices = re.findall(r"^- \*\*([A-D])\*\* ", body, flags=re.MULTILINE)
+        faults += [] if choices == list("ABCD") else [f"{card} has the choices {choices}"]
+        quotes = QUOTE.findall(body)
+        faults += [] if quotes else [f"{card} is settled by no cell"]
+        faults += [
+            f"{card}: {code!r} is no line of {heading!r}"
+            for code, heading in quotes
+            if code not in sections.get(heading, ())
+        ]
+    return faults
+
+
+def faults_of_board(text: str, lesson: Lesson) -> list[str]:
+    blocks = re.findall(r"^```\w*\n(.*?)^```", parts(text)["On the board"], flags=re.DOTALL | re.MULTILINE)
+    lines = [line for block in blocks for line in block.splitlines()]
+    if len(blocks) != 1 or len(lines) > 12 or max(map(len, lines)) > 76:
+        return [f"{len(blocks)} boards of {len(lines)} lines, {max(map(len, lines), default=0)} columns"]
+    return []
+
+
+def faults_of_links(text: str, lesson: Lesson) -> list[str]:
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    wanted = f"../exercises/{lesson.file}"
+    faults = [] if wanted in targets else [f"no link to {wanted}"]
+    dead = [target for target in targets if not target.startswith("http") and not (NOTES / target).exists()]
+    return faults + [f"{target} is not there" for target in dead]
+
+
+CHECKS = (faults_of_headings, faults_of_minutes, faults_of_cards, faults_of_board, faults_of_links)
+
+
+@each_lesson
+@pytest.mark.parametrize("faults", CHECKS, ids=lambda check: check.__name__.removeprefix("faults_of_"))
+def test_a_teachers_note_agrees_with_its_lesson(lesson: Lesson, faults: Fault) -> None:
+    assert faults(note_of(lesson).read_text("utf-8"), lesson) == []
+
+
+def test_every_lesson_but_the_first_has_one_note() -> None:
+    assert sorted(path.stem for path in NOTES.glob("*.md")) == [lesson.name for lesson in LESSONS]
+
+
+SPOILT: list[tuple[Fault, str, str, str]] = [
+    (faults_of_headings, r"^# Teaching 01: ", "# Teaching 1: ", "headings are"),
+    (faults_of_headings, r"^## Minutes$", "## Time", "headings are"),
+    (faults_of_headings, r"^## Exercises$", "### Exercises", "headings are"),
+    (faults_of_minutes, r"^\| Where it breaks .*\n", "", "sections are"),
+    (faults_of_minutes, r"^\| Where it breaks", "| Where it bends", "sections are"),
+    (faults_of_minutes, r"^(\| Before you start \|) \d+", r"\1 99", "column 1 has"),
+    (faults_of_minutes, r"^(\| Before you start \| \d+ \|) \d+", r"\1 99", "column 2 has"),
+    (faults_of_cards, r"^- \*\*C\*\* .*\n", "", "Vote card 1 has the choices ['A', 'B', 'D']"),
+    (faults_of_cards, r"^\*\*Settled by\*\*", "Settled by", "Vote card 1 is settled by no cell"),
+    (faults_of_cards, r"^\*\*Settled by\*\* `", "**Settled by** `x", "is no line of"),
+    (faults_of_cards, r"^(\*\*Settled by\*\* `.*`) in \*.*?\*", r"\1 in *Try it*", "is no line of 'Try it'"),
+    (faults_of_board, r"^```text\n", f"```text\n{77 * '-'}\n", "77 columns"),
+    (faults_of_board, r"^```text\n", f"```text\n{12 * '-'}\n" * 12, "boards"),
+    (faults_of_links, r"\(\.\./exercises/01", "(../exercises/99", "no link to ../exercises/01"),
+    (faults_of_links, r"\(\.\./exercises/01", "(../nowhere/01", "../nowhere/01_engine_and_sessions.ipynb is"),
+]
+
+
+@pytest.mark.parametrize(("faults", "pattern", "instead", "fault"), SPOILT)
+def test_the_checks_see_a_spoilt_note(faults: Fault, pattern: str, instead: str, fault: str) -> None:
+    lesson: Any = LESSONS[0]
+    spoilt, times = re.subn(pattern, instead, note_of(lesson).read_text("utf-8"), count=1, flags=re.MULTILINE)
+    assert times == 1
+    assert fault in "\n".join(faults(spoilt, lesson))
