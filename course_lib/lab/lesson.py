@@ -27,7 +27,7 @@ class Note:
 
     def __init__(self, markdown: str, *, plain: str = "") -> None:
         self.markdown = markdown
-        self.plain = plain or re.sub(r"\*\*|`", "", markdown)
+        self.plain = plain or re.sub(r"```\w*\n?|\*\*|`", "", markdown)
 
     def __repr__(self) -> str:
         return self.plain

@@ -1,0 +1,227 @@
+"""Runs a learner's code so that nothing it does ends the notebook, and says in plain words what it did.
+
+async with guarded(function):
+    result = await finished(function(session))     # a hang, a sys.exit, an error: they leave the block as NotYet
+"""
+
+import _thread
+import asyncio
+import inspect
+import linecache
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from traceback import walk_tb
+from types import CodeType, FrameType
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+
+from course_lib.lab.lesson import NOISE
+from course_lib.lab.sql import Statements
+
+PATIENCE = 8.0
+"""Seconds that a learner's code may take. What hangs waits at most five of them inside SQLite, for a lock."""
+AGAIN = 0.05
+NEVER_AWAITED = "' was never awaited"
+
+
+class NotAttempted(Exception):
+    """The answer is still the stub."""
+
+
+class NotYet(Exception):
+    """The answer is not right yet: the name of the misconception, and what was called, what happened, what was asked.
+
+    `sent` are the statements to be shown as evidence.
+    """
+
+    def __init__(self, misconception: str, told: str, *, sent: Statements | None = None) -> None:
+        self.misconception, self.told, self.sent = misconception, told, sent
+        super().__init__(f"{misconception}: {told}")
+
+
+class _TookTooLong(BaseException):
+    """No `except Exception` of a learner catches this one."""
+
+
+@asynccontextmanager
+async def guarded(
+    function: Callable[..., Any], *, expected: tuple[type[Exception], ...] = ()
+) -> AsyncIterator[None]:
+    """Turn what the block raises into NotYet or NotAttempted, except the `expected` errors, which pass through.
+
+    The block calls `function`, which a learner wrote, directly or through other code. It ends within PATIENCE seconds.
+    """
+    code = _code(function)
+    try:
+        with _alarm(PATIENCE + AGAIN, code), _exits_softly(function), _awaits_noticed():
+            async with asyncio.timeout(PATIENCE) as time:
+                yield
+    except (NotYet, NotAttempted, *expected):  # type: ignore[misc]  # mypy cannot read the star
+        raise
+    except SystemExit:
+        raise NotYet(
+            "leaves the program", f"`{function.__name__}` ends the whole program. Let it return."
+        ) from None
+    except _TookTooLong:
+        raise _hangs(function) from None
+    except Exception as error:
+        if isinstance(error, TimeoutError) and time.expired():
+            raise _hangs(function) from None
+        raise _explained(error, code) from error
+
+
+def check_call(function: object, arguments: tuple[object, ...]) -> None:
+    """Raise NotYet unless `function` can be called with these arguments."""
+    if inspect.iscoroutine(function):
+        function.close()  # or Python warns of it later
+    if not callable(function):
+        raise NotYet(
+            "not a function",
+            f"The check was given {_kind(function)}. Give it your function itself, by its name and without "
+            "parentheses.",
+        )
+    name = getattr(function, "__name__", "it")
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as error:
+        wanted = len(arguments)
+        raise NotYet(
+            "wrong signature",
+            f"`{name}{inspect.signature(function)}` was called with {wanted} "
+            f"argument{'s' * (wanted != 1)}: {error}. Keep the first line as it was given.",
+        ) from None
+
+
+async def finished(result: Any) -> Any:
+    """What an async function returns in the end; a result that still has to be awaited is the learner's mistake."""
+    if inspect.isawaitable(result):
+        result = await result
+    if inspect.iscoroutine(result):
+        name = result.__name__
+        result.close()
+        raise NotYet(
+            "a coroutine returned", f"Your function returns the coroutine of `{name}`: an `await` is missing."
+        )
+    return result
+
+
+def _hangs(function: Callable[..., Any]) -> NotYet:
+    return NotYet(
+        "runs for ever",
+        f"`{function.__name__}` had not ended after {PATIENCE:.0f} seconds, and was stopped. "
+        "Does a loop in it never end, or does it wait for something that cannot come?",
+    )
+
+
+def _explained(error: Exception, code: CodeType | None) -> NotYet | NotAttempted | Exception:
+    """The learner's own line, and what it raised. An error that did not come from there is the kit's own."""
+    lines = [(frame, line) for frame, line in walk_tb(error.__traceback__) if _is_theirs(frame, code)]
+    if not lines:
+        return error
+    frame, number = lines[-1]
+    if isinstance(error, NotImplementedError) and _last_frame(error) is frame:
+        return NotAttempted()
+    line = linecache.getline(frame.f_code.co_filename, number).strip()
+    return NotYet("error in the code", f"Line {number}, `{line}`, raises {told(error)}")
+
+
+def told(error: BaseException) -> str:
+    """The name of the error, the driver's own where there is one, and its message without the noise."""
+    name = type(error.driver_exception if isinstance(error, DBAPIError) else error).__name__
+    message = NOISE.sub("", str(error)).strip()
+    return f"{name}: {message}" if message else name
+
+
+def _kind(thing: object) -> str:
+    if inspect.iscoroutine(thing):
+        return f"the coroutine of `{thing.__name__}`, which is what a call of an async function gives"
+    return f"{thing!r}, which is no function"
+
+
+def _code(function: Callable[..., Any]) -> CodeType | None:
+    return getattr(inspect.unwrap(function), "__code__", None)
+
+
+def _is_theirs(frame: FrameType | None, code: CodeType | None) -> bool:
+    return frame is not None and code is not None and frame.f_code.co_filename == code.co_filename
+
+
+def _last_frame(error: BaseException) -> FrameType | None:
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return frames[-1] if frames else None
+
+
+@contextmanager
+def _alarm(seconds: float, code: CodeType | None) -> Iterator[None]:
+    """Stop a loop that never gives the event loop a turn: a signal interrupts it, as Ctrl-C would.
+
+    Only where the learner's code runs at that moment, so that it never hits the event loop itself.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        while frame is not None and not _is_theirs(frame, code):
+            frame = frame.f_back
+        if frame is not None:
+            raise _TookTooLong
+
+    with _signal_after(seconds, ring):
+        yield
+
+
+@contextmanager
+def _signal_after(seconds: float, ring: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Call `ring` in the main thread after `seconds`, and again until the block ends."""
+    timed = hasattr(signal, "setitimer")  # Windows has none, and interrupts no time.sleep either
+    number = signal.SIGALRM if timed else signal.SIGINT
+    before = signal.signal(number, ring)
+    over = threading.Event()
+    if timed:
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    else:
+        threading.Thread(target=_interrupt, args=(seconds, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        if timed:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(number, before)
+
+
+def _interrupt(seconds: float, over: threading.Event) -> None:
+    while not over.wait(seconds):
+        _thread.interrupt_main()
+        seconds = AGAIN
+
+
+@contextmanager
+def _exits_softly(function: Callable[..., Any]) -> Iterator[None]:
+    """In a notebook, exit() and quit() end the kernel; here they raise SystemExit, as in a script."""
+    names = getattr(function, "__globals__", {})
+    before = {name: names[name] for name in ("exit", "quit") if name in names}
+    names.update(dict.fromkeys(before, sys.exit))
+    try:
+        yield
+    finally:
+        names.update(before)
+
+
+@contextmanager
+def _awaits_noticed() -> Iterator[None]:
+    """A forgotten await is no error to Python, only a warning, and that comes too late to be understood."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for each in caught:
+        text = str(each.message).partition("\n")[0]
+        if NEVER_AWAITED in text:
+            name = text.removeprefix("coroutine '").partition("'")[0]
+            raise NotYet("missing await", f"`{name}` was called without `await`, so it never ran.")

@@ -1,0 +1,81 @@
+"""Every exercise is proved: stub, solution, other right answer and each named wrong answer get what they must get."""
+
+import asyncio
+import linecache
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_lib.lab import exercises as module
+from course_lib.lab.checking import NOT_ATTEMPTED, NOT_YET, PASSED, assess
+from course_lib.lab.course import lessons
+from course_lib.lab.exercises import KINDS, Exercise, UnknownExercise, exercises, find, function_name, read
+from course_lib.lab.release import cut
+
+ALL = exercises()
+WRONG = [(exercise, name) for exercise in ALL for name in exercise.wrong]
+_numbers = count(1)
+
+each_exercise = pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.id)
+each_wrong_answer = pytest.mark.parametrize(
+    ("exercise", "name"), WRONG, ids=[f"{exercise.id} {name}" for exercise, name in WRONG]
+)
+visible_and_hidden = pytest.mark.parametrize("hidden", [False, True], ids=["visible", "hidden"])
+
+
+def function(exercise: Exercise, source: str) -> Callable[..., Any]:
+    """What a notebook makes of a cell: its source can be read back, as in a kernel."""
+    file = f"<cell {next(_numbers)}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(exercise.setup, "<setup>", "exec"), space)
+    exec(compile(source, file, "exec"), space)
+    made: Callable[..., Any] = space[function_name(source)]
+    return made
+
+
+@pytest.fixture(scope="module")
+def released() -> dict[str, str]:
+    """The exercises as the learner gets them."""
+    import json
+
+    stubs = {}
+    for path in sorted(module.SOLUTIONS.glob("*.ipynb")):
+        for cell in json.loads(cut(path))["cells"]:
+            marks = cell["metadata"].get("nbgrader", {})
+            if marks.get("solution"):
+                stubs[marks["grade_id"]] = module.source_of(cell)
+    return {exercise.id: stubs[f"{exercise.id.replace('.', '-')}-answer"] for exercise in ALL}
+
+
+@each_exercise
+async def test_the_stub_is_not_attempted(exercise: Exercise, released: dict[str, str]) -> None:
+    outcome = await assess(exercise, function(exercise, released[exercise.id]))
+    assert outcome.state == NOT_ATTEMPTED
+
+
+@each_exercise
+@visible_and_hidden
+async def test_the_solution_passes(exercise: Exercise, hidden: bool) -> None:
+    outcome = await assess(exercise, function(exercise, exercise.answer), hidden=hidden)
+    assert (outcome.state, outcome.told, outcome.remarks) == (PASSED, "", [])
+
+
+@each_exercise
+@visible_and_hidden
+async def test_the_other_right_answer_passes(exercise: Exercise, hidden: bool) -> None:
+    outcome = await assess(exercise, function(exercise, exercise.other), hidden=hidden)
+    assert (outcome.state, outcome.told, outcome.remarks) == (PASSED, "", [])
+
+
+@each_wrong_answer
+@visible_and_hidden
+async def test_a_wrong_answer_gets_its_own_diagnosis(exercise: Exercise, name: str, hidden: bool) -> None:
+    outcome = await assess(exercise, function(exercise, exercise.wrong[name]), hidden=hidden)
+    is_given = exercise.wrong[name] == exercise.given
+    assert (outcome.misconception, outcome.state) == (name, NOT_ATTEMPTED if is_given else NOT_YET)
