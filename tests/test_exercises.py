@@ -1,20 +1,17 @@
 """Every exercise is proved: stub, solution, other right answer and each named wrong answer get what they must get."""
 
-import asyncio
+import ast
+import json
 import linecache
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from course_lib.lab import exercises as module
 from course_lib.lab.checking import NOT_ATTEMPTED, NOT_YET, PASSED, assess
-from course_lib.lab.course import lessons
-from course_lib.lab.exercises import KINDS, Exercise, UnknownExercise, exercises, find, function_name, read
+from course_lib.lab.exercises import Exercise, exercises, function_name
 from course_lib.lab.release import cut
 
 ALL = exercises()
@@ -33,17 +30,21 @@ def function(exercise: Exercise, source: str) -> Callable[..., Any]:
     file = f"<cell {next(_numbers)}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     space: dict[str, Any] = {"__name__": "__main__"}
-    exec(compile(exercise.setup, "<setup>", "exec"), space)
+    exec(compile(imports_of(exercise.setup), "<setup>", "exec"), space)
     exec(compile(source, file, "exec"), space)
     made: Callable[..., Any] = space[function_name(source)]
     return made
 
 
+def imports_of(setup: str) -> ast.Module:
+    """The setup cell without the database that it opens for trying things out."""
+    lines = [line for line in ast.parse(setup).body if isinstance(line, ast.Import | ast.ImportFrom)]
+    return ast.Module(lines, type_ignores=[])
+
+
 @pytest.fixture(scope="module")
 def released() -> dict[str, str]:
     """The exercises as the learner gets them."""
-    import json
-
     stubs = {}
     for path in sorted(module.SOLUTIONS.glob("*.ipynb")):
         for cell in json.loads(cut(path))["cells"]:
