@@ -1,13 +1,18 @@
-"""The one step of cutting that nbgrader does not have: a learner starts some exercises from code that is wrong.
+"""The steps that nbgrader does not have: exercises that start from wrong code, and submissions that lost cells.
 
-This module is imported only where notebooks are cut, because nbgrader takes more than a second to import.
+This module is imported only where notebooks are cut or graded, because nbgrader takes a second to import.
 """
 
+from pathlib import Path
 from typing import Any
 
+import nbformat
+from nbformat.v4 import new_markdown_cell
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-GIVEN = "given"
+from course_lib.lab.release import GIVEN
+
+PUT_BACK = "*This cell was missing from what you handed in. It was put back for grading.*"
 
 
 class GiveWrongCode(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader ships no types
@@ -36,3 +41,45 @@ def code_of(wrong_answer: str) -> str:
             f"given code starts with a line `# Wrong: NAME` and ends with `await check(…)`:\n{wrong_answer}"
         )
     return "\n".join(lines[1:-1]).strip()
+
+
+class MendCells(NbGraderPreprocessor):  # type: ignore[misc]
+    """Makes the marked cells of a submission those of the released notebook again.
+
+    Of a cell and its copies, the last one keeps the mark; a locked cell that is missing comes back. nbgrader's own
+    steps for this stop the grading of everybody at a copy, and of the learner where two cells in a row are missing.
+    """
+
+    def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:
+        names = resources["nbgrader"]
+        file = Path(
+            "release", names["assignment"], f"{names['notebook']}.ipynb"
+        )  # nbgrader stands in the folder
+        released = nbformat.read(file, as_version=4).cells
+        mark_again(nb.cells, released)
+        put_back(nb.cells, released)
+        return nb, resources
+
+
+def mark_again(cells: list[Any], released: list[Any]) -> None:
+    marks = {name_of(cell): cell.metadata.nbgrader for cell in released if "nbgrader" in cell.metadata}
+    for cell in reversed(cells):
+        if "nbgrader" in cell.metadata and not marks.get(name_of(cell)):
+            del cell.metadata["nbgrader"]
+        elif "nbgrader" in cell.metadata:
+            cell.metadata.nbgrader = marks.pop(name_of(cell))
+
+
+def put_back(cells: list[Any], released: list[Any]) -> None:
+    """Each missing locked cell goes as far down as it can: before the next cell that is still there."""
+    there = {name_of(cell) for cell in cells}
+    for place, cell in enumerate(released):
+        if cell.metadata.get("nbgrader", {}).get("locked") and name_of(cell) not in there:
+            later = {name_of(next_one) for next_one in released[place + 1 :]}
+            at = next((at for at, other in enumerate(cells) if name_of(other) in later), len(cells))
+            cells[at:at] = [new_markdown_cell(PUT_BACK), cell]
+
+
+def name_of(cell: Any) -> str:
+    """What a cell is known by: nbgrader's name, or for a cell without one its id."""
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id") or cell.get("id"))

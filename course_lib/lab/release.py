@@ -9,6 +9,7 @@ SOLUTIONS = NOTEBOOKS / "solutions"
 EXERCISES = NOTEBOOKS / "exercises"
 
 STUB = "# Your code here, in place of the next line.\nraise NotImplementedError"
+GIVEN = "given"
 LEFT_OUT = ("hint", "reason", "other-answer", "trade-off", "wrong-answer")
 
 
@@ -31,6 +32,23 @@ def cut(solution: Path) -> str:
         except Exception as error:  # nbgrader raises RuntimeError, ValueError, ValidationError and others
             raise CannotCut(solution, str(error.__context__ or error)) from error
     return f"{nbformat.writes(notebook, version=4)}\n"
+
+
+def source_for_teachers(solution: Path) -> str:
+    """The solution notebook without hints and rejected answers, and not yet cut: nbgrader's release does that."""
+    import nbformat
+
+    notebook = nbformat.read(solution, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if _is_for_teachers(cell)]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return f"{nbformat.writes(notebook, version=4)}\n"
+
+
+def _is_for_teachers(cell: Any) -> bool:
+    tags = cell.metadata.get("tags", [])
+    return GIVEN in tags or not set(LEFT_OUT) & set(tags)
 
 
 def write_exercises(*, only: str | None = None) -> list[Path]:
