@@ -1,0 +1,100 @@
+"""The course folder, and nbgrader in it: made from the solutions, one assignment for each lesson."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_lib.lab.release import solutions, source_for_teachers
+
+SETTINGS = "nbgrader_config.py"
+SETTINGS_TEXT = '''"""The settings of nbgrader for this course folder. Your own go below the last line, and win."""
+
+from course_lib.lab.classroom.settings import configure
+
+c = get_config()  # noqa: F821
+configure(c)
+'''
+
+
+class ClassroomError(Exception):
+    """A step of the classroom cannot be taken; the message says why, and what to do first."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a teacher should know about what was handed in. `student` is empty where nobody is named."""
+
+    student: str
+    told: str
+
+    def __str__(self) -> str:
+        return f"{self.student}: {self.told}" if self.student else self.told
+
+
+def init(folder: Path) -> list[str]:
+    """Make the course folder, and give the lessons that are new in it. What is there already stays as it is."""
+    if folder.exists() and not (folder / SETTINGS).is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise ClassroomError(f"{folder} is not empty and is no course folder. Name a new one.")
+    folder.mkdir(parents=True, exist_ok=True)
+    new = [path for path in solutions() if not (folder / "source" / path.stem).exists()]
+    for path in new:
+        source = folder / "source" / path.stem / path.name
+        source.parent.mkdir(parents=True)
+        source.write_text(source_for_teachers(path), encoding="utf-8", newline="\n")
+    if not (folder / SETTINGS).exists():
+        (folder / SETTINGS).write_text(SETTINGS_TEXT, encoding="utf-8", newline="\n")
+    return [path.stem for path in new]
+
+
+def release(folder: Path, lesson: str) -> Path:
+    """Cut the learners' notebook of a lesson, and enter its points in the gradebook. Gives the notebook."""
+    name = lesson_named(folder, lesson)
+    run_nbgrader(folder, "generate_assignment", name, "--force")
+    return released(folder, name)
+
+
+def lesson_named(folder: Path, lesson: str) -> str:
+    """The full name of a lesson such as '07' or '07_eager_loading'."""
+    if not (folder / SETTINGS).is_file():
+        raise ClassroomError(f"{folder} is no course folder: it has no {SETTINGS}. Make one first.")
+    names = sorted(path.name for path in (folder / "source").iterdir() if path.is_dir())
+    found = [name for name in names if lesson in (name, name[:2])]
+    if len(found) != 1:
+        raise ClassroomError(f"{lesson!r} is no lesson of {folder}. There are {', '.join(names) or 'none'}.")
+    return found[0]
+
+
+def released(folder: Path, name: str) -> Path:
+    """The notebook that learners got."""
+    notebook = folder / "release" / name / f"{name}.ipynb"
+    if not notebook.is_file():
+        raise ClassroomError(f"{name} is not released yet. Release it first: grading needs its points.")
+    return notebook
+
+
+def run_nbgrader(folder: Path, *words: str, tolerant: bool = False) -> str:
+    """Run one of nbgrader's commands in the folder and give what it said. A failure of it is one of ours,
+    unless `tolerant`.
+
+    It has a process of its own: it changes the working folder, and starts kernels.
+    """
+    own = {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUTF8": "1", "PATH": _with_own_programs()}
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *words], cwd=folder, env=os.environ | own, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+    )  # fmt: skip
+    if done.returncode and not tolerant:
+        raise ClassroomError(f"nbgrader {' '.join(words)} failed:\n{_why(done.stdout)}")
+    return done.stdout
+
+
+def _with_own_programs() -> str:
+    """The search path with this environment's programs in front: nbgrader calls alembic by its name."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+def _why(log: str) -> str:
+    """The last lines of a log: nbgrader ends with what went wrong."""
+    return "\n".join(log.strip().splitlines()[-8:])
