@@ -2,21 +2,19 @@
 
 import ast
 import json
-import linecache
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import pytest
+from learners import written
 
 from course_lib.lab import exercises as module
 from course_lib.lab.checking import NOT_ATTEMPTED, NOT_YET, PASSED, assess
-from course_lib.lab.exercises import Exercise, exercises, function_name
+from course_lib.lab.exercises import Exercise, exercises
 from course_lib.lab.release import cut
 
 ALL = exercises()
 WRONG = [(exercise, name) for exercise in ALL for name in exercise.wrong]
-_numbers = count(1)
 
 each_exercise = pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.id)
 each_wrong_answer = pytest.mark.parametrize(
@@ -26,19 +24,17 @@ visible_and_hidden = pytest.mark.parametrize("hidden", [False, True], ids=["visi
 
 
 def function(exercise: Exercise, source: str) -> Callable[..., Any]:
-    """What a notebook makes of a cell: its source can be read back, as in a kernel."""
-    file = f"<cell {next(_numbers)}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    space: dict[str, Any] = {"__name__": "__main__"}
-    exec(compile(imports_of(exercise.setup), "<setup>", "exec"), space)
-    exec(compile(source, file, "exec"), space)
-    made: Callable[..., Any] = space[function_name(source)]
-    return made
+    """What the notebook makes of an answer, behind its setup cell."""
+    exec(compile(imports_of(exercise.setup), "<setup>", "exec"), names := dict[str, Any]())
+    del names["__builtins__"]
+    return written(source, **names)
 
 
 def imports_of(setup: str) -> ast.Module:
     """The setup cell without the database that it opens for trying things out."""
-    lines = [line for line in ast.parse(setup).body if isinstance(line, ast.Import | ast.ImportFrom)]
+    lines: list[ast.stmt] = [
+        line for line in ast.parse(setup).body if isinstance(line, ast.Import | ast.ImportFrom)
+    ]
     return ast.Module(lines, type_ignores=[])
 
 

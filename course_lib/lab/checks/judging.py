@@ -9,11 +9,13 @@ async def everybodys_posts(attempt: Attempt) -> None:
 
 import asyncio
 import linecache
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 from textwrap import indent
+from traceback import clear_frames
 from typing import Any
 
 from sqlalchemy import Connection, Select, event, func, insert, select
@@ -108,6 +110,7 @@ class Attempt:
             async with self.running(called, expected=expected):
                 return await finished(called(*arguments))
         except expected as error:
+            _let_go(error)
             return error
 
     def not_yet(self, misconception: str, told: str) -> NotYet:
@@ -154,13 +157,20 @@ class Attempt:
         if isinstance(found, list | tuple) and len(found) == 1 and len(str(found[0])) > 1:
             found = list(str(found[0]))  # "CAB" for "C A B"
         known = " ".join(self.blocks)
-        if not isinstance(found, list | tuple) or any(each not in self.blocks for each in found):
+        if not isinstance(found, list | tuple) or any(each not in list(self.blocks) for each in found):
             raise NotYet(
                 "not an order", f"`{self.name}` returned {letters!r}. Return letters out of {known}."
             )
         if len(set(found)) < len(found):
             raise NotYet("not an order", f"`{self.name}` returned {letters!r}: a letter stands there twice.")
         return [str(each) for each in found]
+
+    def choice(self, letter: object) -> str:
+        """The one letter of an answer; raises NotYet for anything else."""
+        found = self.order(letter)
+        if len(found) != 1:
+            raise NotYet("not one letter", f"`{self.name}` returned {letter!r}; one letter was asked for.")
+        return found[0]
 
     def program(self, lines: Sequence[str], *, first: str, names: Mapping[str, Any]) -> Callable[..., Any]:
         """The function that `first` begins and `lines` go on, made to run. Raises NotYet where they are no Python."""
@@ -202,11 +212,13 @@ async def attempting(
 
 
 async def _end(tasks: set[asyncio.Task[Any]]) -> None:
-    """End the tasks that are not among these."""
-    left = asyncio.all_tasks() - tasks
-    for task in left:
-        task.cancel()
-    if left:
+    """End the tasks that are not among these. First they may end by themselves: to stop one in the middle of a
+    statement leaves the driver with an answer for nobody."""
+    if left := asyncio.all_tasks() - tasks:
+        await asyncio.wait(left, timeout=0.5)
+    if left := asyncio.all_tasks() - tasks:
+        for task in left:
+            task.cancel()
         await asyncio.wait(left, timeout=5)
 
 
@@ -243,6 +255,19 @@ async def _add_strangers(connection: AsyncConnection) -> None:
         for part in range(1 + key % 4)
     ]
     await connection.execute(insert(Post), posts)
+
+
+def _let_go(error: BaseException) -> None:
+    """Let go what the frames of an error hold.
+
+    Behind a MissingGreenlet stands a coroutine that nobody awaits, and Python would warn of it in some later cell.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        each: BaseException | None = error
+        while each is not None:
+            clear_frames(each.__traceback__)
+            each = each.__context__
 
 
 def count_of(statement: Select[Any]) -> Select[Any]:
