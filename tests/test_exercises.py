@@ -9,8 +9,9 @@ import pytest
 from learners import written
 
 from course_lib.lab import exercises as module
-from course_lib.lab.checking import NOT_ATTEMPTED, NOT_YET, PASSED, assess
+from course_lib.lab.checks.assessing import assess
 from course_lib.lab.exercises import Exercise, exercises
+from course_lib.lab.progress_rows import NOT_ATTEMPTED, NOT_YET, PASSED
 from course_lib.lab.release import cut
 
 ALL = exercises()

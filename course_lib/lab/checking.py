@@ -4,52 +4,23 @@ await check("07.2", load_posts)        # not attempted, not yet (and why), or pa
 hint("07.2")                           # the next hint, and in the end the solution
 """
 
-import ast
-import importlib
-import inspect
-import textwrap
-from dataclasses import dataclass, field
-from typing import Any
+import asyncio
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 from IPython.display import display
 
-from course_lib.lab.checks.judging import JUDGES, Judge, attempting
-from course_lib.lab.checks.sandbox import NotAttempted, NotYet, check_call
+from course_lib.lab import workspace
+from course_lib.lab.checks.assessing import Outcome, assess, is_same
 from course_lib.lab.exercises import Exercise, UnknownExercise, find, without_marks
 from course_lib.lab.lesson import Note
-from course_lib.lab.postgres import PostgresUnavailable
+from course_lib.lab.progress import LAST_HINT, Progress, ProgressUnavailable, progress_of
+from course_lib.lab.progress_rows import NOT_YET, PASSED
 from course_lib.lab.sql import Statements
 from course_lib.lab.tables import Table
 
-NOT_ATTEMPTED, NOT_YET, PASSED = "not attempted", "not yet", "passed"
 MOST_ROWS = 8
-
-
-@dataclass
-class Outcome:
-    """What came of one attempt. `state` is not attempted, not yet or passed; `told` explains it."""
-
-    exercise: Exercise
-    state: str
-    told: str = ""
-    misconception: str = ""
-    sent: Statements | None = None
-    remarks: list[str] = field(default_factory=list)
-
-    @property
-    def facts(self) -> dict[str, object]:
-        """What a program reads in the notebook, under the key 'course' of the output's metadata."""
-        return {
-            "exercise": self.exercise.id,
-            "outcome": self.state,
-            "misconception": self.misconception or None,
-        }
-
-    def note(self) -> Note:
-        name = f": {self.misconception}" if self.state == NOT_YET else ""
-        sign = {NOT_ATTEMPTED: "○", NOT_YET: "✗", PASSED: "✓"}[self.state]
-        head = f"{sign} **{self.exercise.id} {self.state}{name}.**"
-        return Note("\n\n".join(text for text in (f"{head} {self.told}".strip(), *self.remarks) if text))
+TRIES_BEFORE_A_HINT = 3
 
 
 class NotPassed(Exception):
@@ -72,6 +43,7 @@ async def check(exercise: str, answer: object) -> None:
         return
     if outcome.state == PASSED:
         outcome.remarks += _another_answer(outcome.exercise, answer)
+    outcome.remarks += await _remember(outcome)
     show(outcome)
 
 
@@ -99,53 +71,11 @@ def _evidence(sent: Statements) -> Table:
     return table
 
 
-async def assess(exercise: Exercise, answer: object, *, hidden: bool = False) -> Outcome:
-    """Run the answer on each database that its judge names."""
-    remarks: list[str] = []
-    try:
-        if not callable(answer):
-            check_call(answer, ())
-        for database in _judge(exercise).on:
-            try:
-                await _attempt(exercise, answer, database, hidden=hidden)
-            except PostgresUnavailable as reason:
-                remarks.append(f"Checked on SQLite alone: {reason}")
-    except NotAttempted:
-        return Outcome(
-            exercise, NOT_ATTEMPTED, "Write your answer in the cell above, run it, and check again."
-        )
-    except NotYet as fault:
-        if exercise.given and _is_same(answer, exercise.given):
-            told = f"This is the code as it was given. {fault.told}"
-            return Outcome(exercise, NOT_ATTEMPTED, told, fault.misconception, fault.sent, remarks)
-        return Outcome(exercise, NOT_YET, fault.told, fault.misconception, fault.sent, remarks)
-    return Outcome(exercise, PASSED, remarks=remarks)
-
-
-async def _attempt(exercise: Exercise, answer: Any, database: str, *, hidden: bool) -> None:
-    async with attempting(answer, database, exercise.blocks, hidden=hidden) as attempt:
-        await _judge(exercise).run(attempt)
-
-
-def _judge(exercise: Exercise) -> Judge:
-    importlib.import_module(f"course_lib.lab.checks.{exercise.lesson[3:]}")
-    return JUDGES[exercise.id]
-
-
 def _another_answer(exercise: Exercise, answer: object) -> list[str]:
     """A second good solution and what each is better for; the first one, to a learner who found the second."""
-    found = _is_same(answer, exercise.other)
+    found = is_same(answer, exercise.other)
     code = without_marks(exercise.answer) if found else exercise.other
     return [f"Another good answer:\n\n```python\n{code}\n```", exercise.trade_off]
-
-
-def _is_same(answer: object, code: str) -> bool:
-    """Whether the answer is this code, however it is laid out. It decides what to show, never what is right."""
-    try:
-        source = textwrap.dedent(inspect.getsource(answer))  # type: ignore[arg-type]
-        return ast.dump(ast.parse(source)) == ast.dump(ast.parse(code))
-    except (OSError, TypeError, SyntaxError):
-        return False
 
 
 def hint(exercise: str) -> None:
@@ -155,16 +85,63 @@ def hint(exercise: str) -> None:
     except UnknownExercise as error:
         display(Note(str(error)))
         return
-    number = min(_taken.get(found.id, 0), len(found.hints))
-    _taken[found.id] = number + 1
-    display(_hint_note(found, number))
+    with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has an event loop already
+        number, remarks = thread.submit(asyncio.run, _next_hint(found.id)).result()
+    display(Note("\n\n".join([_words_of_hint(found, number), *remarks])))
 
 
-_taken: dict[str, int] = {}
+class _Memory:
+    """Keeps count until the kernel ends: where there is no copy of a learner's own, or its file is out of reach."""
+
+    def __init__(self) -> None:
+        self.failed: Counter[str] = Counter()
+        self.hints: Counter[str] = Counter()
+
+    async def record(self, exercise: str, outcome: str, misconception: str | None) -> None:
+        self.failed[exercise] = 0 if outcome == PASSED else self.failed[exercise] + (outcome == NOT_YET)
+
+    async def failed_tries(self, exercise: str) -> int:
+        return self.failed[exercise]
+
+    async def note_hint(self, exercise: str) -> int:
+        self.hints[exercise] = min(self.hints[exercise] + 1, LAST_HINT)
+        return self.hints[exercise]
 
 
-def _hint_note(exercise: Exercise, number: int) -> Note:
-    if number < len(exercise.hints):
-        head = f"**Hint {number + 1} of {len(exercise.hints)}.**"
-        return Note(f"{head} {exercise.hints[number]}")
-    return Note(f"**The solution.**\n\n```python\n{without_marks(exercise.answer)}\n```\n\n{exercise.reason}")
+_memory = _Memory()
+
+
+def _progress() -> Progress | _Memory:
+    folder = workspace.find()
+    return _memory if folder is None else progress_of(folder)
+
+
+async def _remember(outcome: Outcome) -> list[str]:
+    """Keep the try; what is to be said because of it: a hint is offered, or the progress is out of reach."""
+    exercise, remarks, kept = outcome.exercise.id, [], _progress()
+    try:
+        await kept.record(exercise, outcome.state, outcome.misconception or None)
+        failed = await kept.failed_tries(exercise)
+    except ProgressUnavailable as error:
+        await _memory.record(exercise, outcome.state, None)
+        failed, remarks = await _memory.failed_tries(exercise), [_not_kept(error)]
+    if outcome.state == NOT_YET and failed % TRIES_BEFORE_A_HINT == 0:
+        remarks.append(f'Stuck? `hint("{exercise}")` tells you the next step.')
+    return remarks
+
+
+async def _next_hint(exercise: str) -> tuple[int, list[str]]:
+    try:
+        return await _progress().note_hint(exercise), []
+    except ProgressUnavailable as error:
+        return await _memory.note_hint(exercise), [_not_kept(error)]
+
+
+def _not_kept(error: ProgressUnavailable) -> str:
+    return f"This was not kept: {error}"
+
+
+def _words_of_hint(exercise: Exercise, number: int) -> str:
+    if number <= len(exercise.hints):
+        return f"**Hint {number} of {len(exercise.hints)}.** {exercise.hints[number - 1]}"
+    return f"**The solution.**\n\n```python\n{without_marks(exercise.answer)}\n```\n\n{exercise.reason}"
