@@ -46,8 +46,8 @@ def code_of(wrong_answer: str) -> str:
 class MendCells(NbGraderPreprocessor):  # type: ignore[misc]
     """Makes the marked cells of a submission those of the released notebook again.
 
-    Of a cell and its copies, the last one keeps the mark; a locked cell that is missing comes back. nbgrader's own
-    steps for this stop the grading of everybody at a copy, and of the learner where two cells in a row are missing.
+    Of a cell and its copies, the last one keeps the mark; a locked cell that is missing comes back. With its own steps
+    for this, nbgrader cannot grade a notebook that has a copy, or that lost an answer together with its check.
     """
 
     def preprocess(self, nb: Any, resources: Any) -> tuple[Any, Any]:

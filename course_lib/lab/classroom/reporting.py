@@ -120,7 +120,8 @@ def _by_learner(checks: list[Part], results: list[Result]) -> str:
 def _table(caption: str, heads: Iterable[str], rows: list[str]) -> str:
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     body = "\n".join(rows)
-    return f"<table>\n<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+    titled = f"<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>"
+    return f"<table>\n{titled}\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
 def _list(texts: list[str]) -> str:
