@@ -337,15 +337,29 @@ def test_a_folder_around_all_learners_is_no_learner(tmp_path: Path) -> None:
     assert [str(file.place) for file in files_in(tmp_path)] == ["anna/x.ipynb", "ben/x.ipynb"]
 
 
-def test_of_two_notebooks_the_newer_one_is_taken(folder: Path, handed_in: Path) -> None:
-    newer, older = notebook(answered(ANSWERS)), notebook(answered({}))
-    hand_in(handed_in, f"anna/{NAME}.ipynb", older, age=60)
-    hand_in(handed_in, f"anna/{NAME} (1).ipynb", newer)
-    collected = classroom.collect(folder, handed_in, "07")
-    assert (folder / "submitted/anna" / NAME / f"{NAME}.ipynb").read_bytes() == newer
-    assert collected.notices == [
-        Notice("anna", f"anna/{NAME}.ipynb is older than anna/{NAME} (1).ipynb; the newer one was taken.")
-    ]
+@pytest.mark.parametrize(("newer", "older"), [("a.ipynb", "b.ipynb"), ("b.ipynb", "a.ipynb")])
+def test_of_two_notebooks_the_newer_one_is_taken(
+    folder: Path, handed_in: Path, newer: str, older: str
+) -> None:
+    hand_in(handed_in, f"anna/{newer}", notebook(answered(ANSWERS)))
+    hand_in(handed_in, f"anna/{older}", notebook(answered({})), age=60)
+    told = f"anna/{older} is older than anna/{newer}; the newer one was taken."
+    assert classroom.collect(folder, handed_in, "07").notices == [Notice("anna", told)]
+    taken = folder / "submitted/anna" / NAME / f"{NAME}.ipynb"
+    assert taken.read_bytes() == notebook(answered(ANSWERS))
+
+
+def test_a_zip_of_zips_is_opened_and_no_deeper_one(tmp_path: Path) -> None:
+    content = b"{}"
+    for name in ("x.ipynb", "anna.zip", "class.zip", "school.zip"):
+        (tmp_path / name).write_bytes(content)
+        with zipfile.ZipFile(tmp_path / "next", "w") as archive:
+            archive.write(tmp_path / name, name)
+        content = (tmp_path / "next").read_bytes()
+    found = {
+        name: [str(file.place) for file in files_in(tmp_path / name)] for name in ("class.zip", "school.zip")
+    }
+    assert found == {"class.zip": ["anna/x.ipynb"], "school.zip": ["class/anna.zip"]}
 
 
 def test_what_is_no_notebook_of_the_lesson_is_told_and_left_out(folder: Path, handed_in: Path) -> None:
