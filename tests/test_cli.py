@@ -15,6 +15,7 @@ import pytest
 from processes import assert_all_end, lab_with_a_kernel, only_posix, processes_of, started, wait_for
 
 from course_lib.lab import cli, doctor
+from course_lib.lab.commands import kit
 
 COURSE = (sys.executable, "-m", "course_lib.lab.cli")
 
@@ -30,9 +31,9 @@ def setting(client: httpx.Client, plugin: str, name: str) -> Any:
 def test_course_lab_opens_the_first_lesson_and_leaves_no_process(
     tmp_path: Path, ending: signal.Signals
 ) -> None:
-    with started(*COURSE, "lab", "--no-browser", folder=tmp_path) as (course, address):
+    with started(*COURSE, "lab", "copy", "--no-browser", folder=tmp_path) as (course, address):
         assert httpx.get(address, follow_redirects=True).status_code == 200
-        assert cli.FIRST_LESSON in address
+        assert kit.FIRST_LESSON in address
         with lab_with_a_kernel(address):
             there = processes_of(course)
             assert any("ipykernel_launcher" in process.cmdline() for process in there)
@@ -45,14 +46,14 @@ def test_course_lab_opens_the_first_lesson_and_leaves_no_process(
 def test_jupyterlab_asks_no_one_and_shows_whole_notebooks(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        words = ("lab", "--no-browser", "--port", str(port))
+        words = ("lab", "copy", "--no-browser", "--port", str(port))
         with started(*COURSE, *words, folder=tmp_path) as (_, address), lab_with_a_kernel(address) as client:
             assert f":{port}/" not in address
             assert setting(client, "apputils-extension:notification", "fetchNews") == "false"
             assert setting(client, "apputils-extension:notification", "checkForUpdates") is False
             assert setting(client, "extensionmanager-extension:plugin", "enabled") is False
             assert setting(client, "notebook-extension:tracker", "windowingMode") == "none"
-            assert client.get("/api/contents/course_lib").status_code == 200
+            assert client.get("/api/contents/exercises").status_code == 200
 
 
 @only_posix
@@ -111,7 +112,7 @@ def test_no_word_shows_all_words(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         cli.main([])
     shown = capsys.readouterr().out
-    assert all(f"    {command.__name__} " in shown for command in cli.COMMANDS)
+    assert all(f"    {command.__name__}" in shown for command in cli.COMMANDS)
 
 
 def test_doctor_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +122,7 @@ def test_doctor_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_each_step_counts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "STEPS", {"good": "this --version", "bad": "no_such_module"})
+    monkeypatch.setattr(kit, "STEPS", {"good": "this --version", "bad": "no_such_module"})
     assert cli.main(["test"]) == 1
     assert cli.main(["test", "bad"]) == 1
     marks = re.findall(r"^([✓✗]) (\w+) +\d+\.\d s$", capsys.readouterr().out, flags=re.MULTILINE)
@@ -129,7 +130,7 @@ def test_each_step_counts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 def test_every_lesson_is_run_by_a_step() -> None:
-    words = [file for word in cli.STEPS["lessons"].split() for file in cli._expand(word)]
+    words = [file for word in kit.STEPS["lessons"].split() for file in kit._expand(word)]
     lessons = {path.name for path in doctor.ROOT.glob("notebooks/*.ipynb")}
     assert {Path(word).name for word in words} >= lessons
 
@@ -144,8 +145,8 @@ finally:
 """
 COURSE_WITH_THE_STEP = """
 import subprocess, sys
-from course_lib.lab import cli
-cli._wait(subprocess.Popen([sys.executable, "-c", sys.argv[1]]))
+from course_lib.lab.commands import kit
+kit._wait(subprocess.Popen([sys.executable, "-c", sys.argv[1]]))
 """
 
 

@@ -19,6 +19,7 @@ from packaging.specifiers import SpecifierSet
 from processes import assert_all_end, only_posix, outside_make, processes_of, started, wait_for
 
 from course_lib.lab import cli
+from course_lib.lab.commands.kit import FIRST_LESSON
 from course_lib.lab.doctor import ROOT
 
 OFFLINE = {"PIP_NO_INDEX": "1", "HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
@@ -97,9 +98,11 @@ def test_make_supports_the_pythons_of_pyproject() -> None:
 
 def test_the_readme_names_only_commands_that_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), flags=re.MULTILINE))
-    words = {command.__name__ for command in cli.COMMANDS}
+    words = {command.__name__ for command in cli.COMMANDS} | {"class"}
+    steps = {command.__name__ for command in cli.CLASS_COMMANDS}
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", read("README.md"), flags=re.MULTILINE)) <= targets
     assert set(re.findall(r"(?:^|`|/|\\)course ([a-z]+)", read("README.md"), flags=re.MULTILINE)) <= words
+    assert set(re.findall(r"course class ([a-z]+)", read("README.md"))) <= steps
 
 
 def test_the_first_two_commands_of_the_readme_are_the_two_commands() -> None:
@@ -144,7 +147,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_make_lab_opens_the_first_lesson_and_ctrl_c_ends_all_of_it(kit: Path, tmp_path: Path) -> None:
     where = {"COURSE_CACHE": str(tmp_path / "cache"), **OFFLINE}
     with started("make", "lab", folder=kit, **where) as (shell, address):
-        assert cli.FIRST_LESSON in address
+        assert f"/my_course/{FIRST_LESSON}" in address
         assert httpx.get(address, follow_redirects=True).status_code == 200
         there = processes_of(shell)
         assert any(str(kit / ".venv") in " ".join(process.cmdline()) for process in there)

@@ -1,28 +1,21 @@
-"""The program `course`: opens the lessons, tests the kit, looks at the machine, serves the web application."""
+"""The program `course`: opens the lessons, keeps a learner's copy, serves a class, tests the kit."""
 
 import argparse
-import os
-import secrets
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import TextIOWrapper
-from types import FrameType
+from pathlib import Path
 from typing import Any
 
-from course_lib.lab.doctor import PORTS, ROOT, examine, port_is_free, report
+from course_lib.lab.classroom import ClassroomError
+from course_lib.lab.commands import kit, learner, teacher
+from course_lib.lab.commands.asking import refuse
+from course_lib.lab.doctor import PORTS
+from course_lib.lab.progress import ProgressUnavailable
+from course_lib.lab.release import CannotCut
+from course_lib.lab.workspace import WorkspaceError
 
-FIRST_LESSON = "notebooks/00_start_here.ipynb"
-NBVAL = "pytest --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 120"
-STEPS = {
-    "lint": "ruff check",
-    "format": "ruff format --check",
-    "types": "mypy",
-    "lessons": f"{NBVAL} notebooks/[0-9][0-9]_*.ipynb",
-    "tests": "pytest",
-}
+MISTAKES = (WorkspaceError, ClassroomError, ProgressUnavailable, CannotCut)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -34,172 +27,90 @@ def main(words: Sequence[str] | None = None) -> int:
     command = options.pop("command")
     try:
         return int(command(**options))
+    except MISTAKES as error:
+        return refuse(str(error))
     except KeyboardInterrupt:
         return 130  # what a shell expects of a program ended by Ctrl-C
 
 
-def lab(port: int, no_browser: bool) -> int:
-    """open the first lesson in JupyterLab; Ctrl-C ends it"""
-    _prefer_this_environment()
-    for finding in examine():
-        if not finding.ok:
-            print(finding, flush=True)
-    from jupyterlab.labapp import LabApp
-
-    token = secrets.token_hex(16)
-    browser = not no_browser and _has_display()
-    server = LabApp.initialize_server(_jupyter_options(port, token, browser=browser))
-    _end_on_every_signal()
-    address = f"http://127.0.0.1:{server.port}/lab/tree/{FIRST_LESSON}?token={token}"
-    server.io_loop.add_callback(_announce, "Your first lesson", address)
-    server.start()
-    return 0
-
-
-def test(steps: Sequence[str]) -> int:
-    """check the kit: code, types, tests, lessons; or only the STEPs named"""
-    _prefer_this_environment()
-    os.environ.setdefault(
-        "COURSE_ROWS", "100000"
-    )  # lesson 08 pages through a million otherwise, with the same outputs
-    rows = [_run_step(name) for name in steps or STEPS]
-    print("\n" + "\n".join(f"{'✓' if ok else '✗'} {name:<8} {seconds:6.1f} s" for name, ok, seconds in rows))
-    return 0 if all(ok for _, ok, _ in rows) else 1
-
-
-def doctor(as_json: bool) -> int:
-    """look at this machine, and say what to do about what is missing"""
-    return report(as_json=as_json)
-
-
-def serve(port: int) -> int:
-    """serve the web application on COURSE_DATABASE; Ctrl-C ends it"""
-    import uvicorn
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util import CommandError
-
-    from course_lib.app import create_app
-    from course_lib.db import create_engine
-    from course_lib.errors import CourseError
-    from course_lib.lab.databases import database_url
-    from course_lib.lab.postgres import PostgresUnavailable
-
-    if not port_is_free(port):
-        return _refuse(f"Port {port} is taken. Choose another: course serve --port {port + 1}")
-    try:
-        url = database_url()
-        command.upgrade(Config(toml_file=ROOT / "pyproject.toml", attributes={"url": url}), "head")
-    except (CourseError, PostgresUnavailable, CommandError) as error:
-        return _refuse(str(error))
-    _announce(f"The web application on {url!r}; /docs describes it", f"http://127.0.0.1:{port}")
-    uvicorn.run(create_app(create_engine(url)), host="127.0.0.1", port=port, log_level="warning")
-    return 0
-
-
 def _step(name: str) -> str:
-    if name not in STEPS:
-        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(STEPS)}")
+    if name not in kit.STEPS:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(kit.STEPS)}")
     return name
 
 
-COMMANDS: dict[Callable[..., int], dict[str, dict[str, Any]]] = {
-    lab: {
+Arguments = Mapping[str, Mapping[str, Any]]
+Commands = Mapping[Callable[..., int], Arguments]
+
+HERE: Arguments = {
+    "folder": {"nargs": "?", "type": Path, "metavar": "DIR", "help": "your copy (my_course beside the kit)"}
+}
+THERE: Arguments = {
+    "--dir": {"dest": "folder", "type": Path, "metavar": "DIR", "help": "your copy, if it is elsewhere"}
+}
+COURSE: Arguments = {"folder": {"type": Path, "metavar": "DIR", "help": "the course folder"}}
+LESSON: Arguments = {"lesson": {"metavar": "NN", "help": "the lesson, such as 07"}}
+JSON: Arguments = {"--json": {"dest": "as_json", "action": "store_true", "help": "for a program to read"}}
+
+COMMANDS: Commands = {
+    kit.lab: {
+        **HERE,
         "--port": {"type": int, "default": PORTS[0], "help": "the first port to try (%(default)s)"},
         "--no-browser": {"action": "store_true", "help": "print the address, open no browser"},
     },
-    test: {"steps": {"nargs": "*", "type": _step, "metavar": "STEP", "help": ", ".join(STEPS)}},
-    doctor: {"--json": {"dest": "as_json", "action": "store_true", "help": "for a program to read"}},
-    serve: {"--port": {"type": int, "default": 8000, "help": "where to listen (%(default)s)"}},
+    learner.start: HERE,
+    learner.update: HERE,
+    learner.reset: {
+        "what": {"metavar": "NN", "help": "07 for the exercises of a lesson, 07.2 for one exercise"},
+        "--lesson": {"action": "store_true", "help": "the lesson itself, not its exercises"},
+        **THERE,
+    },
+    learner.exercises: {**JSON, **THERE},
+    learner.progress: THERE,
+    learner.review: THERE,
+    teacher.slides: {
+        **LESSON,
+        "folder": {"nargs": "?", "type": Path, "default": Path("slides"), "metavar": "DIR", "help": "slides"},
+    },
+    kit.test: {"steps": {"nargs": "*", "type": _step, "metavar": "STEP", "help": ", ".join(kit.STEPS)}},
+    kit.doctor: JSON,
+    kit.serve: {"--port": {"type": int, "default": 8000, "help": "where to listen (%(default)s)"}},
+    teacher.cut: {"lesson": {"nargs": "?", "metavar": "NN", "help": "one lesson alone"}},
+}
+CLASS_COMMANDS: Commands = {
+    teacher.init: COURSE,
+    teacher.release: {**COURSE, **LESSON},
+    teacher.collect: {
+        **COURSE,
+        **LESSON,
+        "source": {"type": Path, "metavar": "FROM", "help": "a folder or a zip with learners' notebooks"},
+    },
+    teacher.grade: {
+        **COURSE,
+        **LESSON,
+        "--again": {"action": "store_true", "help": "also those that are graded"},
+    },
+    teacher.report: {**COURSE, **LESSON},
 }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="course", description="Database patterns, in lessons you run.")
     words = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    for command, arguments in COMMANDS.items():
+    _add(words, COMMANDS)
+    teaching = words.add_parser(
+        "class", help="serve a class with nbgrader", description="A class, step by step."
+    )
+    _add(teaching.add_subparsers(required=True, metavar="STEP", title="steps"), CLASS_COMMANDS)
+    return parser
+
+
+def _add(words: Any, commands: Commands) -> None:
+    for command, arguments in commands.items():
         word = words.add_parser(command.__name__, help=command.__doc__, description=command.__doc__)
         word.set_defaults(command=command)
         for name, options in arguments.items():
             word.add_argument(name, **options)
-    return parser
-
-
-def _jupyter_options(port: int, token: str, *, browser: bool) -> list[str]:
-    return [
-        f"--ServerApp.root_dir={ROOT}",
-        f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}",
-        "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}",
-        f"--ServerApp.port_retries={len(PORTS) - 1}",
-        f"--ServerApp.open_browser={browser}",
-        f"--ServerApp.allow_root={_is_root()}",
-        "--Application.log_level=WARN",
-        "--LabApp.extension_manager=readonly",  # the other one asks the network
-        f"--IdentityProvider.token={token}",
-        "--KernelManager.transport_encryption=auto",  # others on this machine cannot listen in
-    ]
-
-
-def _prefer_this_environment() -> None:
-    """Notebooks run on this environment's Python, whatever kernel lies in the user's folder."""
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-
-
-def _announce(what: str, address: str) -> None:
-    print(f"\n{what}:\n\n    {address}\n\nCtrl-C ends it.\n", flush=True)
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
-def _has_display() -> bool:
-    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def _end_on_every_signal() -> None:
-    """Ctrl-C and a closed terminal shut JupyterLab down in good order, as SIGTERM already does, without a question."""
-    if os.name == "posix":  # on Windows, Ctrl-C does so by itself
-        for number in (signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.getsignal(signal.SIGTERM))
-
-
-def _run_step(name: str) -> tuple[str, bool, float]:
-    print(f"\n── {name}: {STEPS[name]}\n", flush=True)
-    began = time.perf_counter()
-    words = [file for word in STEPS[name].split() for file in _expand(word)]
-    with subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT) as process:
-        status = _wait(process)
-    return name, status == 0, time.perf_counter() - began
-
-
-def _expand(word: str) -> list[str]:
-    return sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob(word)) if "*" in word else [word]
-
-
-def _wait(process: "subprocess.Popen[bytes]") -> int:
-    """The exit status. A signal ends the step as Ctrl-C would, so that it can clear up, and then this program."""
-    received = []
-
-    def end(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        if number != signal.SIGINT:  # Ctrl-C reaches the step by itself
-            process.send_signal(signal.SIGINT)
-
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
-    before = {number: signal.signal(number, end) for number in numbers}
-    status = process.wait()
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    if received:
-        raise KeyboardInterrupt
-    return status
-
-
-def _refuse(why: str) -> int:
-    print(f"✗ {why}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

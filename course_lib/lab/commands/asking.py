@@ -1,0 +1,29 @@
+"""What several commands need: which copy is meant, and how to say no."""
+
+import sys
+from pathlib import Path
+
+from course_lib.lab import workspace
+from course_lib.lab.doctor import ROOT
+
+MY_COURSE = ROOT / "my_course"
+"""Where a learner's own copy is made when no other place is named."""
+
+
+def copy_at(folder: Path | None) -> Path:
+    """The named copy, else the one around this place, else the one beside the kit."""
+    return folder.absolute() if folder else workspace.find() or MY_COURSE
+
+
+def prepare(copy: Path) -> list[str]:
+    """Make the copy if it is not there, and say whether there is anything new for it."""
+    if not (copy / ".course").is_dir():
+        return workspace.start(copy)
+    if workspace.kit_has_news(copy):
+        return ["There are new versions of notebooks. `course update` brings them, and keeps what you wrote."]
+    return [f"Your copy of the course: {copy}"]
+
+
+def refuse(why: str) -> int:
+    print(f"✗ {why}", file=sys.stderr)
+    return 1

@@ -1,0 +1,83 @@
+"""Commands for a learner: the copy of one's own, the list of exercises, the progress, what is due again."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from course_lib.lab import workspace
+from course_lib.lab.commands.asking import copy_at
+from course_lib.lab.exercises import Exercise
+from course_lib.lab.exercises import exercises as all_exercises
+from course_lib.lab.progress import progress_of
+from course_lib.lab.progress_shown import table_of_progress
+from course_lib.lab.review import review as go_through
+from course_lib.lab.tables import Table
+
+
+def start(folder: Path | None) -> int:
+    """make a copy of lessons and exercises that is your own"""
+    print(*workspace.start(copy_at(folder)), sep="\n")
+    return 0
+
+
+def update(folder: Path | None) -> int:
+    """bring what is new in the kit into your copy; what you wrote stays"""
+    print(*workspace.update(copy_at(folder)), sep="\n")
+    return 0
+
+
+def reset(what: str, lesson: bool, folder: Path | None) -> int:
+    """give a fresh exercise notebook (07) or exercise (07.2); yours is kept as a backup"""
+    print(*workspace.reset(copy_at(folder), what, lesson=lesson), sep="\n")
+    return 0
+
+
+def exercises(as_json: bool, folder: Path | None) -> int:
+    """list every exercise, and which you have passed"""
+    passed = asyncio.run(progress_of(copy_at(folder)).passed())
+    rows = [_row(exercise, done=exercise.id in passed) for exercise in all_exercises()]
+    print(json.dumps(rows, indent=2, ensure_ascii=False) if as_json else _table(rows))
+    return 0
+
+
+def progress(folder: Path | None) -> int:
+    """show how far you are"""
+    print(asyncio.run(table_of_progress(all_exercises(), progress_of(copy_at(folder)))))
+    return 0
+
+
+def review(folder: Path | None) -> int:
+    """ask three things again that are due: exercises you passed, questions of lessons you began"""
+    return go_through(progress_of(copy_at(folder)), all_exercises())
+
+
+def _row(exercise: Exercise, *, done: bool) -> dict[str, object]:
+    """`hints` and `wrong_answers` are how many there are: their texts would give too much away."""
+    return {
+        "id": exercise.id,
+        "lesson": exercise.lesson,
+        "kind": exercise.kind,
+        "minutes": exercise.minutes,
+        "hints": len(exercise.hints),
+        "wrong_answers": len(exercise.wrong),
+        "points": exercise.points,
+        "done": done,
+    }
+
+
+def _table(rows: list[dict[str, object]]) -> Table:
+    titles = {exercise.id: exercise.title for exercise in all_exercises()}
+    columns = ("id", "title", "kind", "minutes", "points", "passed")
+    shown = [
+        (
+            row["id"],
+            titles[str(row["id"])],
+            row["kind"],
+            row["minutes"],
+            row["points"],
+            "✓" * bool(row["done"]),
+        )
+        for row in rows
+    ]
+    done = sum(bool(row["done"]) for row in rows)
+    return Table(f"{len(rows)} exercises, {done} passed", columns, shown)
