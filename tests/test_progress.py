@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Engine, event, inspect
 
 from course_lib.db import Base, create_session_factory
 from course_lib.lab.databases import open_database
@@ -168,7 +168,7 @@ async def test_to_look_leaves_no_trace(progress: Progress, tmp_path: Path) -> No
 
 
 async def test_a_copy_that_is_gone_is_not_made_again(tmp_path: Path) -> None:
-    with pytest.raises(ProgressUnavailable, match="No such file or directory"):
+    with pytest.raises(ProgressUnavailable, match="out of reach"):
         await record(progress_of(tmp_path / "gone"), "passed")
 
     assert names_in(tmp_path) == []
@@ -197,6 +197,19 @@ while not pathlib.Path("go").exists():
     time.sleep(0.001)
 asyncio.run(work(Progress(pathlib.Path(sys.argv[1]))))
 """
+
+
+async def test_a_write_asks_for_the_lock_before_it_reads(progress: Progress) -> None:
+    sent = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        sent.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)  # Progress makes its engines itself
+    await progress.note_hint("07.2")
+    event.remove(Engine, "before_cursor_execute", note)
+
+    assert sent[0] == "BEGIN IMMEDIATE"
 
 
 def python(source: str, *words: str, folder: Path) -> "subprocess.Popen[str]":
@@ -276,6 +289,24 @@ async def test_a_file_that_another_program_holds_is_told(progress: Progress) -> 
     assert len(await progress.tries()) == 2
 
 
+LOOKS = """
+import asyncio, pathlib
+from course_lib.lab.progress import Progress, ProgressUnavailable
+
+for _ in range(30):
+    try:
+        asyncio.run(Progress(pathlib.Path.cwd()).tries())
+    except ProgressUnavailable:
+        print("told")
+"""
+
+
+def test_a_command_that_cannot_open_the_file_says_nothing_else(tmp_path: Path) -> None:
+    output, _ = python(LOOKS, folder=tmp_path).communicate(timeout=60)
+
+    assert output == "told\n" * 30
+
+
 HURT = """
 import asyncio, os, pathlib
 from course_lib.lab.progress import Progress, ProgressUnavailable
@@ -336,7 +367,7 @@ async def test_after_setting_aside_a_new_file_begins(progress: Progress) -> None
 
 
 def test_without_a_file_there_is_nothing_to_set_aside(progress: Progress, tmp_path: Path) -> None:
-    with pytest.raises(ProgressUnavailable, match="No such file or directory"):
+    with pytest.raises(ProgressUnavailable, match="out of reach"):
         progress.set_aside()
 
     assert names_in(tmp_path) == []

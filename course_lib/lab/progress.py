@@ -176,6 +176,9 @@ def _now() -> datetime:
 @asynccontextmanager
 async def _opened(file: Path | None) -> AsyncIterator[AsyncSession]:
     """A session on the file (None: on an empty database in memory) that leaves no connection open."""
+    if file:
+        # A file that cannot be opened fails here: aiosqlite's thread would still report to a loop that has ended.
+        sqlite3.connect(file).close()
     address = URL.create("sqlite+aiosqlite", database=str(file) if file else ":memory:")
     engine = create_engine(address, poolclass=NullPool, connect_args={"timeout": BUSY})
 
@@ -202,7 +205,7 @@ def _in_plain_words(file: Path) -> Iterator[None]:
         raise ProgressUnavailable(
             file, "another program holds it. Try again when that one has ended"
         ) from error
-    except (SQLAlchemyError, OSError, ValueError) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
         raise ProgressUnavailable(file, _reason(error)) from error
 
 
