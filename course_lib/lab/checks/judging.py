@@ -9,6 +9,7 @@ async def everybodys_posts(attempt: Attempt) -> None:
 
 import asyncio
 import linecache
+import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -93,9 +94,13 @@ class Attempt:
         expected: tuple[type[Exception], ...] = (),
     ) -> AsyncIterator[None]:
         """For a block that calls the learner's function in its own way: it is guarded, and `sent` records."""
-        with watch(self.engine) as self.sent:
-            async with guarded(function or self.answer, expected=expected):
-                yield
+        try:
+            with watch(self.engine) as self.sent:
+                async with guarded(function or self.answer, expected=expected):
+                    yield
+        except Exception as error:
+            _let_go(error)
+            raise
 
     async def call(
         self,
@@ -110,7 +115,6 @@ class Attempt:
             async with self.running(called, expected=expected):
                 return await finished(called(*arguments))
         except expected as error:
-            _let_go(error)
             return error
 
     def not_yet(self, misconception: str, told: str) -> NotYet:
@@ -201,8 +205,9 @@ async def attempting(
 ) -> AsyncIterator[Attempt]:
     """An attempt on a fresh database; afterwards nothing of it is left, no connection and no task."""
     engine = create_engine(fresh_url(database), pool_size=20)
-    tasks = asyncio.all_tasks()
+    tasks, threads = asyncio.all_tasks(), _driver_threads()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(_end_threads, threads)
         stack.push_async_callback(engine.dispose)
         await _fill(engine, hidden=hidden)
         attempt = Attempt(answer, engine, blocks, hidden=hidden)
@@ -212,14 +217,32 @@ async def attempting(
 
 
 async def _end(tasks: set[asyncio.Task[Any]]) -> None:
-    """End the tasks that are not among these. First they may end by themselves: to stop one in the middle of a
-    statement leaves the driver with an answer for nobody."""
+    """End the tasks that are not among these; first they may end by themselves.
+
+    To stop a task in the middle of a statement leaves the driver with an answer for nobody.
+    """
     if left := asyncio.all_tasks() - tasks:
         await asyncio.wait(left, timeout=0.5)
     if left := asyncio.all_tasks() - tasks:
         for task in left:
             task.cancel()
         await asyncio.wait(left, timeout=5)
+
+
+def _driver_threads() -> set[threading.Thread]:
+    """aiosqlite has a thread for each connection."""
+    return {thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name}
+
+
+async def _end_threads(before: set[threading.Thread]) -> None:
+    """Wait until no threads but these are left.
+
+    After a MissingGreenlet the pool drops a connection without waiting for it: its thread would speak to a closed loop.
+    """
+    for _ in range(50):
+        if not _driver_threads() - before:
+            break
+        await asyncio.sleep(0.01)
 
 
 async def _fill(engine: AsyncEngine, *, hidden: bool) -> None:
