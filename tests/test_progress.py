@@ -10,13 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from processes import only_posix, wait_for
 from sqlalchemy import Connection, Engine, event, inspect
 
 from course_lib.db import Base, create_session_factory
 from course_lib.lab.databases import open_database
 from course_lib.lab.progress import Progress, ProgressUnavailable, progress_of
 from course_lib.lab.progress_rows import Own
-from tests.processes import only_posix, wait_for
 
 USES: list[Callable[[Progress], Awaitable[object]]] = [
     lambda progress: progress.record("07.2", "passed"),

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from processes import only_posix
 
 from course_lib.lab.progress import Progress, progress_of
 from course_lib.lab.questions import Question
 from course_lib.lab.review import Due, due, next_time, review, schedule
-from tests.processes import only_posix
 
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
 A_MINUTE = timedelta(minutes=1)
