@@ -17,7 +17,7 @@ from course_lib.lab.checks import judging
 from course_lib.lab.checks.assessing import assess
 from course_lib.lab.checks.judging import BOTH, Attempt, Judge
 from course_lib.lab.exercises import find
-from course_lib.lab.progress import progress_of
+from course_lib.lab.study.progress import progress_of
 
 NAMES = (
     "from sqlalchemy import select\nfrom course_lib.models import User, Post\nfrom sqlalchemy.orm import *\n"

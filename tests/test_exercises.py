@@ -11,8 +11,8 @@ from learners import written
 from course_lib.lab import exercises as module
 from course_lib.lab.checks.assessing import assess
 from course_lib.lab.exercises import Exercise, exercises
-from course_lib.lab.progress_rows import NOT_ATTEMPTED, NOT_YET, PASSED
 from course_lib.lab.release import cut
+from course_lib.lab.study.rows import NOT_ATTEMPTED, NOT_YET, PASSED
 
 ALL = exercises()
 WRONG = [(exercise, name) for exercise in ALL for name in exercise.wrong]

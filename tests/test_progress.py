@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, event, inspect
 
 from course_lib.db import Base, create_session_factory
 from course_lib.lab.databases import open_database
-from course_lib.lab.progress import Progress, ProgressUnavailable, progress_of
-from course_lib.lab.progress_rows import Own
+from course_lib.lab.study.progress import Progress, ProgressUnavailable, progress_of
+from course_lib.lab.study.rows import Own
 
 USES: list[Callable[[Progress], Awaitable[object]]] = [
     lambda progress: progress.record("07.2", "passed"),
@@ -185,7 +185,7 @@ async def test_an_empty_file_is_a_beginning(progress: Progress) -> None:
 
 WRITER = """
 import asyncio, pathlib, sys, time
-from course_lib.lab.progress import Progress
+from course_lib.lab.study.progress import Progress
 
 async def work(progress):
     for _ in range(5):
@@ -291,7 +291,7 @@ async def test_a_file_that_another_program_holds_is_told(progress: Progress) -> 
 
 LOOKS = """
 import asyncio, pathlib
-from course_lib.lab.progress import Progress, ProgressUnavailable
+from course_lib.lab.study.progress import Progress, ProgressUnavailable
 
 for _ in range(30):
     try:
@@ -309,7 +309,7 @@ def test_a_command_that_cannot_open_the_file_says_nothing_else(tmp_path: Path) -
 
 HURT = """
 import asyncio, os, pathlib
-from course_lib.lab.progress import Progress, ProgressUnavailable
+from course_lib.lab.study.progress import Progress, ProgressUnavailable
 
 async def main(progress):
     await progress.record("07.2", "passed")

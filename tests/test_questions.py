@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from course_lib.lab.course import Lesson, lessons
-from course_lib.lab.questions import Question, questions, questions_in
+from course_lib.lab.study.questions import Question, questions, questions_in
 
 FOLDS = """
 Answer in your head, then open the answer.

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from processes import only_posix
 
-from course_lib.lab.progress import Progress, progress_of
-from course_lib.lab.questions import Question
-from course_lib.lab.review import Due, due, next_time, review, schedule
+from course_lib.lab.study.progress import Progress, progress_of
+from course_lib.lab.study.questions import Question
+from course_lib.lab.study.review import Due, due, next_time, review, schedule
 
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
 A_MINUTE = timedelta(minutes=1)
@@ -199,8 +199,8 @@ REVIEW = """
 import pathlib, sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from course_lib.lab.progress import Progress
-from course_lib.lab.review import review
+from course_lib.lab.study.progress import Progress
+from course_lib.lab.study.review import review
 
 exercise = SimpleNamespace(id="05.1", lesson="05_transactions", title="Pay", points=1)
 sys.exit(review(Progress(pathlib.Path(sys.argv[1])), [exercise], now=datetime(2026, 3, 6, 12, tzinfo=UTC)))

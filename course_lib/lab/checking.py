@@ -5,6 +5,7 @@ hint("07.2")                           # the next hint, and in the end the solut
 """
 
 import asyncio
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,9 +15,9 @@ from course_lib.lab import workspace
 from course_lib.lab.checks.assessing import Outcome, assess, is_same
 from course_lib.lab.exercises import Exercise, UnknownExercise, find, without_marks
 from course_lib.lab.lesson import Note
-from course_lib.lab.progress import LAST_HINT, Progress, ProgressUnavailable, progress_of
-from course_lib.lab.progress_rows import NOT_YET, PASSED
 from course_lib.lab.sql import Statements
+from course_lib.lab.study.progress import LAST_HINT, Progress, ProgressUnavailable, progress_of
+from course_lib.lab.study.rows import NOT_YET, PASSED
 from course_lib.lab.tables import Table
 
 MOST_ROWS = 8
@@ -113,7 +114,8 @@ _memory = _Memory()
 
 def _progress() -> Progress | _Memory:
     folder = workspace.find()
-    return _memory if folder is None else progress_of(folder)
+    graded = "NBGRADER_EXECUTION" in os.environ  # by a teacher, in whatever folder
+    return _memory if folder is None or graded else progress_of(folder)
 
 
 async def _remember(outcome: Outcome) -> list[str]:

@@ -12,8 +12,8 @@ from course_lib.lab.checks.sandbox import NotAttempted, NotYet, check_call
 from course_lib.lab.exercises import Exercise
 from course_lib.lab.lesson import Note
 from course_lib.lab.postgres import PostgresUnavailable
-from course_lib.lab.progress_rows import NOT_ATTEMPTED, NOT_YET, PASSED
 from course_lib.lab.sql import Statements
+from course_lib.lab.study.rows import NOT_ATTEMPTED, NOT_YET, PASSED
 
 
 @dataclass

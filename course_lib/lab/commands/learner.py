@@ -8,9 +8,9 @@ from course_lib.lab import workspace
 from course_lib.lab.commands.asking import copy_at
 from course_lib.lab.exercises import Exercise
 from course_lib.lab.exercises import exercises as all_exercises
-from course_lib.lab.progress import progress_of
-from course_lib.lab.progress_shown import table_of_progress
-from course_lib.lab.review import review as go_through
+from course_lib.lab.study.progress import progress_of
+from course_lib.lab.study.review import review as go_through
+from course_lib.lab.study.shown import table_of_progress
 from course_lib.lab.tables import Table
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from course_lib.lab.course import Lesson, lessons
 from course_lib.lab.exercises import Exercise, exercises
-from course_lib.lab.progress import Progress, progress_of
-from course_lib.lab.progress_shown import picture_of_progress, table_of_progress, title_of
+from course_lib.lab.study.progress import Progress, progress_of
+from course_lib.lab.study.shown import picture_of_progress, table_of_progress, title_of
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
 DAY = f"{AT.astimezone():%Y-%m-%d}"

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.db import create_engine, create_session_factory
 from course_lib.errors import Conflict
-from course_lib.lab.progress_rows import (
+from course_lib.lab.study.rows import (
     NOT_ATTEMPTED,
     NOT_YET,
     PASSED,

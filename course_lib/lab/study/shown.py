@@ -1,12 +1,14 @@
 """Where you stand in the course, as a table and as a picture: lesson by lesson, what is passed and what it took."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from course_lib.lab.plots import DATABASE, Picture, picture
-from course_lib.lab.progress import Progress, passed_in
-from course_lib.lab.progress_rows import HintShown, Try
+from course_lib.lab.study.progress import Progress, passed_in, progress_of
+from course_lib.lab.study.rows import HintShown, Try
 from course_lib.lab.tables import Table
+from course_lib.lab.workspace import find
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +25,11 @@ class Exercise(Protocol):
     def title(self) -> str: ...
     @property
     def points(self) -> int: ...
+
+
+def progress_here() -> Progress:
+    """The progress of the copy that this notebook or command runs in; an empty one elsewhere."""
+    return progress_of(find() or Path.cwd())
 
 
 async def table_of_progress(exercises: Sequence[Exercise], progress: Progress) -> Table:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from course_lib.lab.progress import Progress
-from course_lib.lab.progress_rows import PASSED, Recall, Try
-from course_lib.lab.progress_shown import Exercise, title_of
-from course_lib.lab.questions import Question, questions
+from course_lib.lab.study.progress import Progress
+from course_lib.lab.study.questions import Question, questions
+from course_lib.lab.study.rows import PASSED, Recall, Try
+from course_lib.lab.study.shown import Exercise, title_of
 
 INTERVALS = [timedelta(days=days) for days in (1, 3, 7, 16, 35)]
 """After the first success in a row, after the second, …; after the last one and each further one."""
