@@ -97,11 +97,13 @@ def test_a_missing_postgresql_is_a_cross_and_the_rest_goes_on(monkeypatch: pytes
 
 
 def test_a_folder_that_cannot_be_written_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "notebooks").mkdir(mode=0o500)
-    if os.access(tmp_path / "notebooks", os.W_OK):  # root may write everywhere, but not into a file
-        (tmp_path / "notebooks").rmdir()
-        (tmp_path / "notebooks").touch()
-    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    place = tmp_path / "kit"
+    place.mkdir(mode=0o500)
+    if os.access(place, os.W_OK):  # root may write everywhere, but not into a file
+        place.rmdir()
+        place.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "ROOT", place)
     assert not run("write access").ok
 
 
