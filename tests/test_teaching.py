@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
@@ -137,7 +136,7 @@ SPOILT: list[tuple[Fault, str, str, str]] = [
 
 @pytest.mark.parametrize(("faults", "pattern", "instead", "fault"), SPOILT)
 def test_the_checks_see_a_spoilt_note(faults: Fault, pattern: str, instead: str, fault: str) -> None:
-    lesson: Any = LESSONS[0]
+    lesson = LESSONS[0]
     spoilt, times = re.subn(pattern, instead, note_of(lesson).read_text("utf-8"), count=1, flags=re.MULTILINE)
     assert times == 1
     assert fault in "\n".join(faults(spoilt, lesson))
