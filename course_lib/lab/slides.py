@@ -5,9 +5,7 @@ write_slides("05_transactions", Path("slides"))
 
 import re
 import shutil
-from base64 import b64encode
 from collections.abc import Iterator
-from html import escape
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -110,23 +108,14 @@ def _is_question(output: Any) -> bool:
 
 
 def _shown(output: Any) -> Any:
-    """An output as a slide shows it: drawn, without links to files, and without a word about who did not guess."""
+    """An output as a slide shows it: without links to files, and without a word about who did not guess.
+
+    Of a Mermaid diagram it shows the words: a browser would ask another host how to draw it.
+    """
     shown = output.get("data", {})
-    if "text/vnd.mermaid" in shown:
-        output.data = {"text/html": _drawing(shown["text/vnd.mermaid"], shown["text/plain"])}
+    shown.pop("text/vnd.mermaid", None)
     if "text/markdown" in shown:
         _, _, no_guess = Prediction("", (), None).reveal("?").markdown.partition("**?**.")
         text = shown["text/markdown"].replace(no_guess, "")
         shown["text/markdown"] = LINK_TO_A_FILE.sub(r"\1", text)
     return output
-
-
-def _drawing(mermaid: str, told: str) -> str:
-    """A Mermaid diagram as a picture, wider than high like a slide; a browser would ask another host how to draw it."""
-    import mmdr
-
-    lying = mermaid.replace("flowchart TD", "flowchart LR", 1).replace(
-        "erDiagram\n", "erDiagram\ndirection LR\n", 1
-    )
-    svg = b64encode(mmdr.render(lying).svg().encode()).decode()
-    return f'<figure><img alt="{escape(told)}" src="data:image/svg+xml;base64,{svg}"></figure>'
