@@ -25,7 +25,7 @@ from course_lib.lab.workspace import (
     start,
     update,
 )
-from course_lib.lab.workspace.files import TEMPORARY, together
+from course_lib.lab.workspace.files import LANDING, TEMPORARY, together
 
 LESSON, EXERCISES = "07_eager_loading.ipynb", "exercises/07_eager_loading.ipynb"
 TASKS = {
@@ -316,6 +316,7 @@ def test_cells_whose_ids_another_program_dropped_are_known_by_their_content(copy
     update(copy, kit=kit)
 
     assert sources(copy / EXERCISES) == TASKS | {"task-2": "## 07.2 Second, in new words"}
+    assert load(copy / EXERCISES).nbformat_minor == 5  # the first format in which cells have ids
 
 
 def test_the_points_of_a_cell_come_in_and_the_learners_tags_stay(copy: Path, kit: Path) -> None:
@@ -605,7 +606,7 @@ def test_finding_a_copy_reads_no_notebook_and_loads_no_reader(copy: Path) -> Non
 # what else is at work, and what fails
 
 COMMAND = """
-import sys
+import difflib, sys, nbformat.v4  # loaded before the start, so that a kill meets the work itself
 from pathlib import Path
 from course_lib.lab.workspace import WorkspaceError, files, reset, start, update
 command, folder, *kits = sys.argv[1:]
@@ -737,6 +738,13 @@ def wide_kits(tmp_path: Path) -> list[Path]:
     return kits
 
 
+def assert_every_answer_is_there(copy: Path) -> None:
+    for path in copy.glob("exercises/[0-9]*.ipynb"):
+        content = path.read_bytes()
+        assert f"mine = {path.stem!r}".encode() in content
+        assert content.endswith(b"}\n")
+
+
 @only_posix
 def test_an_update_killed_at_any_moment_loses_nothing(tmp_path: Path, wide_kits: list[Path]) -> None:
     copy, chance = tmp_path / "mine", random.Random(7)
@@ -747,10 +755,11 @@ def test_an_update_killed_at_any_moment_loses_nothing(tmp_path: Path, wide_kits:
     for _ in range(12):
         with command("update", copy, *wide_kits[::-1] * 200) as process:
             go(process)
-            time.sleep(chance.uniform(0, 0.15))
+            end = time.monotonic() + chance.uniform(0.05, 0.4)
+            while time.monotonic() < end:  # whoever reads in between never sees half a notebook
+                assert_every_answer_is_there(copy)
             process.kill()
-        for path in (copy / "exercises").glob("[0-9]*.ipynb"):
-            assert sources(path)["answer-2"] == f"mine = {path.stem!r}"
+        assert_every_answer_is_there(copy)
 
     update(copy, kit=wide_kits[1])
     given = {path.name: sources(path) for path in (copy / "exercises").glob("[0-9]*.ipynb")}
@@ -760,37 +769,61 @@ def test_an_update_killed_at_any_moment_loses_nothing(tmp_path: Path, wide_kits:
 
 
 @only_posix
-def test_a_start_killed_at_any_moment_can_be_started_again(tmp_path: Path, wide_kits: list[Path]) -> None:
-    chance, finished = random.Random(7), 0
-    for number in range(12):
-        copy = tmp_path / f"mine-{number}"
-        with command("start", copy, wide_kits[0]) as process:
-            go(process)
-            time.sleep(chance.uniform(0, 0.1))
-            process.kill()
-        there = list((copy / "exercises").glob("[0-9]*.ipynb"))
-        finished += len(there) == 12
-        for path in there:
-            edit(path, answer_2="mine = 2")
+@pytest.mark.parametrize("moment", range(1, 12))
+def test_a_start_killed_between_two_notebooks_can_be_started_again(
+    tmp_path: Path, wide_kits: list[Path], moment: int
+) -> None:
+    copy = tmp_path / "mine"
+    with command("start", copy, wide_kits[0]) as process:
+        go(process)
+        while len(list(copy.glob("exercises/[0-9]*.ipynb"))) < moment and process.poll() is None:
+            pass  # the next notebook comes within a millisecond
+        process.kill()
+    there = list(copy.glob("exercises/[0-9]*.ipynb"))
+    for path in there:
+        edit(path, answer_2="mine = 2")
 
-        start(copy, kit=wide_kits[0])
-        update(copy, kit=wide_kits[1])
+    start(copy, kit=wide_kits[0])
+    update(copy, kit=wide_kits[1])
 
-        assert len(list((copy / "exercises").glob("[0-9]*.ipynb"))) == 12
-        assert all(sources(path)["answer-2"] == "mine = 2" for path in there)
-        assert not [name for name in everything(copy) if name.endswith(TEMPORARY)]
-    assert finished < 12  # some were killed in the middle
+    assert len(list(copy.glob("exercises/[0-9]*.ipynb"))) == 12
+    assert all(sources(path)["answer-2"] == "mine = 2" for path in there)
+    assert not [name for name in everything(copy) if name.endswith(TEMPORARY)]
 
 
-def test_a_notebook_that_came_before_its_command_was_killed_is_known_as_given(copy: Path, kit: Path) -> None:
-    given = copy / ".course/given" / EXERCISES
-    given.rename(given.with_name(f".{given.name}{TEMPORARY}"))
+@pytest.mark.parametrize("last", [f".course/given/{EXERCISES}", ".course/workspace.json"])
+def test_an_unfinished_start_goes_on_where_it_ended(copy: Path, kit: Path, last: str) -> None:
+    """As if it had been killed just before the file named last had taken its place."""
     edit(copy / EXERCISES, answer_2="mine = 2")
+    for name in (last, ".course/workspace.json"):
+        if (path := copy / name).exists():
+            path.rename(path.with_name(f".{path.name}{TEMPORARY}"))
+    (copy / LANDING).touch()
+
+    start(copy, kit=kit)
+
+    assert sources(copy / EXERCISES) == TASKS | {"answer-2": "mine = 2"}
+    assert find(copy) == copy
+    assert not kit_has_news(copy, kit=kit)
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_what_a_killed_update_had_brought_is_known_as_given(copy: Path, kit: Path, *, landed: bool) -> None:
+    """Killed between the notebook and what was given with it, or before both; then the kit changes again."""
+    edit(copy / EXERCISES, answer_2="mine = 2")
+    before = {name: (copy / name).read_bytes() for name in (EXERCISES, f".course/given/{EXERCISES}")}
     save(kit / EXERCISES, TASKS | {"title": "# New"})
+    update(copy, kit=kit)
+    for name in list(before)[landed:]:
+        path = copy / name
+        path.rename(path.with_name(f".{path.name}{TEMPORARY}"))
+        path.write_bytes(before[name])
+    (copy / LANDING).touch()
+    save(kit / EXERCISES, TASKS | {"title": "# Newest"})
 
     update(copy, kit=kit)
 
-    assert sources(copy / EXERCISES) == TASKS | {"title": "# New", "answer-2": "mine = 2"}
+    assert sources(copy / EXERCISES) == TASKS | {"title": "# Newest", "answer-2": "mine = 2"}
 
 
 # every combination

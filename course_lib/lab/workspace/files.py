@@ -20,6 +20,7 @@ STATE = ".course"
 MARKER = Path(STATE, "workspace.json")
 GIVEN = Path(STATE, "given")
 BACKUPS = Path(STATE, "backups")
+LANDING = Path(STATE, "landing")  # it is there while complete files take their places
 TEMPORARY = ".course-tmp"
 PATIENCE = 15.0  # seconds that a command waits for another one; they take less than one
 
@@ -84,9 +85,12 @@ class Batch:
                 raise WorkspaceError(
                     f"{path} was changed just now by another program. Run the command again."
                 )
+        (self.folder / LANDING).touch()
+        _outlast_a_power_cut(self.folder / STATE)
         for path, _ in self.steps:
             temporary(path).replace(path)
             _outlast_a_power_cut(path.parent)
+        (self.folder / LANDING).unlink()
 
 
 @contextmanager
@@ -117,15 +121,22 @@ def back_up(batch: Batch, name: str, content: bytes) -> Path:
 
 
 def tidy(folder: Path) -> None:
-    """Clear away what an unfinished command left. The given copy of a notebook that had already come is kept."""
-    given = folder / GIVEN
-    for left in [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f"exercises/.*{TEMPORARY}"), *_inside(folder)]:
+    """Clear away what an unfinished command left; what was given with a notebook that had landed lands too.
+
+    The order matters, since this may be ended at any moment as well: a notebook that has not landed is known by its
+    temporary file, so that goes after the one of what was given.
+    """
+    given, landing = folder / GIVEN, (folder / LANDING).exists()
+    for left in list(given.rglob(f".*{TEMPORARY}")):
         place = left.with_name(left.name.removeprefix(".").removesuffix(TEMPORARY))
-        came = given in place.parents and (folder / place.relative_to(given)).exists()
-        if came and not place.exists():
+        if landing and not temporary(folder / place.relative_to(given)).exists():
             left.replace(place)
         else:
-            left.unlink(missing_ok=True)
+            left.unlink()
+    for pattern in (f".*{TEMPORARY}", f"exercises/.*{TEMPORARY}", f"{STATE}/**/.*{TEMPORARY}"):
+        for left in list(folder.glob(pattern)):
+            left.unlink()
+    (folder / LANDING).unlink(missing_ok=True)
 
 
 def bytes_of(path: Path) -> bytes | None:
@@ -138,10 +149,6 @@ def bytes_of(path: Path) -> bytes | None:
 
 def temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}{TEMPORARY}")
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    return (folder / STATE).rglob(f".*{TEMPORARY}")
 
 
 @contextmanager
