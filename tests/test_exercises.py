@@ -3,6 +3,7 @@
 import ast
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from learners import written
 
 from course_lib.lab import exercises as module
 from course_lib.lab.checks.assessing import assess
-from course_lib.lab.exercises import Exercise, exercises
+from course_lib.lab.course import lessons
+from course_lib.lab.exercises import KINDS, Exercise, UnknownExercise, exercises, find, without_marks
 from course_lib.lab.release import cut
 from course_lib.lab.study.rows import NOT_ATTEMPTED, NOT_YET, PASSED
 
@@ -77,3 +79,84 @@ async def test_a_wrong_answer_gets_its_own_diagnosis(exercise: Exercise, name: s
     outcome = await assess(exercise, function(exercise, exercise.wrong[name]), hidden=hidden)
     is_given = exercise.wrong[name] == exercise.given
     assert (outcome.misconception, outcome.state) == (name, NOT_ATTEMPTED if is_given else NOT_YET)
+
+
+@each_exercise
+def test_every_exercise_is_whole(exercise: Exercise) -> None:
+    assert faults(exercise) == []
+
+
+def faults(exercise: Exercise) -> list[str]:
+    said = {
+        "no kind that we know": exercise.kind not in KINDS,
+        "points differ": f"· {exercise.points} point" not in exercise.task,
+        "not three hints": len(exercise.hints) != 3,
+        "fewer than two wrong answers": len(exercise.wrong) < 2,
+        "no reason, or nothing rejected": "Rejected: " not in exercise.reason,
+        "no other answer, or no trade-off": not (exercise.other and exercise.trade_off),
+        "the other answer has the same shape": exercise.other == without_marks(exercise.answer),
+        "no docstring": not specification(exercise.answer),
+        "nothing to start from": bool(exercise.given) != (exercise.kind in ("fix", "modify")),
+        "fewer than two blocks": exercise.kind in ("order", "choose") and len(exercise.blocks) < 2,
+    }
+    answers = [exercise.other, *exercise.wrong.values()]
+    differ = any(specification(each) != specification(exercise.answer) for each in answers)
+    return [fault for fault, there in (said | {"docstrings differ": differ}).items() if there]
+
+
+def specification(source: str) -> tuple[str | None, str]:
+    """What the answer has to be: its docstring and its first line."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return ast.get_docstring(node), f"{node.name}({ast.unparse(node.args)})"
+    return None, ""
+
+
+def test_every_lesson_has_exercises_of_several_kinds() -> None:
+    kinds = {
+        lesson.name: [each.kind for each in ALL if each.lesson == lesson.name] for lesson in lessons()[1:]
+    }
+    assert {name: some for name, some in kinds.items() if len(some) < 4 or len(set(some)) < 4} == {}
+    assert {each.kind for each in ALL} == set(KINDS)
+    assert len(ALL) >= 45
+
+
+def test_ids_are_counted_in_the_order_of_the_lessons() -> None:
+    numbers: dict[str, list[str]] = {}
+    for each in ALL:
+        numbers.setdefault(each.lesson, []).append(each.id)
+    for lesson, ids in numbers.items():
+        assert ids == [f"{lesson[:2]}.{number}" for number in range(1, len(ids) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"kind": "guess"}, "no kind that we know"),
+        ({"points": 9}, "points differ"),
+        ({"hints": ["one"]}, "not three hints"),
+        ({"wrong": {}}, "fewer than two wrong answers"),
+        ({"reason": "It is right."}, "no reason, or nothing rejected"),
+        ({"trade_off": ""}, "no other answer, or no trade-off"),
+        ({"other": "def people(session): ..."}, "docstrings differ"),
+        ({"given": ""}, "nothing to start from"),
+    ],
+)
+def test_an_exercise_that_is_not_whole_is_seen(change: dict[str, Any], fault: str) -> None:
+    assert fault in faults(replace(find("07.1"), **change))
+
+
+def test_a_wrong_answer_without_a_name_is_refused() -> None:
+    exercise = replace(find("07.1"))
+    cell = {
+        "cell_type": "code",
+        "source": ["def people(session): ..."],
+        "metadata": {"tags": ["wrong-answer"]},
+    }
+    with pytest.raises(ValueError, match=r"of 07\.1 does not begin with '# Wrong: NAME'"):
+        exercise.take(cell)
+
+
+def test_an_unknown_exercise_is_named_with_its_neighbours() -> None:
+    with pytest.raises(UnknownExercise, match=r"There is no exercise '07\.99'\. Lesson 07 has 07\.1, 07\.2"):
+        find("07.99")

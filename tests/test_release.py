@@ -10,6 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_lib.lab import release
+from course_lib.lab.course import UnknownLesson
 from course_lib.lab.release import CannotCut, cut, solutions, write_exercises
 
 ANSWER = '''async def double(number):
@@ -150,18 +151,18 @@ def two_solutions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(release, "SOLUTIONS", tmp_path)
     monkeypatch.setattr(release, "EXERCISES", tmp_path / "exercises")
     copy = solution(tmp_path, exercise()).read_bytes()
-    (tmp_path / "08_other.ipynb").write_bytes(copy)
+    (tmp_path / "08_pagination.ipynb").write_bytes(copy)
     return tmp_path
 
 
 def test_one_exercise_or_all_are_written(two_solutions: Path) -> None:
-    assert [path.name for path in write_exercises(only="08")] == ["08_other.ipynb"]
-    assert [path.name for path in write_exercises()] == ["07_sample.ipynb", "08_other.ipynb"]
+    assert [path.name for path in write_exercises(only="08")] == ["08_pagination.ipynb"]
+    assert [path.name for path in write_exercises()] == ["07_sample.ipynb", "08_pagination.ipynb"]
     assert (two_solutions / "exercises/07_sample.ipynb").read_bytes().endswith(b"}\n")
 
 
 def test_a_lesson_without_a_solution_is_named(two_solutions: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="'99'"):
+    with pytest.raises(UnknownLesson, match="'99'"):
         write_exercises(only="99")
 
 

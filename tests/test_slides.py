@@ -8,7 +8,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from course_lib.lab.course import LIST, Lesson, lessons
+from course_lib.lab.course import LIST, Lesson, UnknownLesson, lessons
 from course_lib.lab.slides import write_slides
 
 LESSONS = lessons()
@@ -131,7 +131,7 @@ def test_slides_are_the_same_each_time(tmp_path: Path) -> None:
 
 
 def test_a_lesson_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match="there is no lesson '99'; there are 00_start_here, 01_engine"):
+    with pytest.raises(UnknownLesson, match="there is no lesson '99'; there are 00_start_here, 01_engine"):
         write_slides("99", tmp_path)
 
 

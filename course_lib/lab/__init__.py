@@ -13,8 +13,16 @@ people       eight people who write, the same on every database
 posts        a million posts
 serving      a web application behind a real server
 course       the list of lessons: the map and the words
+exercises    the exercises, read from the solution notebooks
+checking     check, hint and grade: the words of an exercise notebook
+checks       what is behind them: the judges, a module for each lesson
+study        what a learner's copy remembers: progress, and what is due again
+workspace    the learner's copy: made, updated, reset, and never overwritten
+release      cuts the exercises out of the solutions (cutting is its part inside nbgrader)
+classroom    nbgrader for a class: release, collect, grade, report
+slides       a lesson as slides
 doctor       what this machine can do
-cli          the program `course`
+cli          the program `course` (commands holds what each of its words does)
 
 No pattern of the library imports this folder. Here, too, importing a module has no effect.
 """

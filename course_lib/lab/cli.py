@@ -10,12 +10,13 @@ from typing import Any
 from course_lib.lab.classroom import ClassroomError
 from course_lib.lab.commands import kit, learner, teacher
 from course_lib.lab.commands.asking import refuse
+from course_lib.lab.course import UnknownLesson
 from course_lib.lab.doctor import PORTS
 from course_lib.lab.release import CannotCut
 from course_lib.lab.study.progress import ProgressUnavailable
 from course_lib.lab.workspace import WorkspaceError
 
-MISTAKES = (WorkspaceError, ClassroomError, ProgressUnavailable, CannotCut)
+MISTAKES = (WorkspaceError, ClassroomError, ProgressUnavailable, CannotCut, UnknownLesson)
 
 
 def main(words: Sequence[str] | None = None) -> int:

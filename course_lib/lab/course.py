@@ -38,6 +38,22 @@ class Lesson:
         return f"{self.name}.ipynb"
 
 
+class UnknownLesson(Exception):
+    def __init__(self, wanted: str) -> None:
+        self.wanted = wanted
+        super().__init__(
+            f"there is no lesson {wanted!r}; there are {', '.join(each.name for each in lessons())}"
+        )
+
+
+def lesson_named(wanted: str) -> Lesson:
+    """The lesson '07' or '07_eager_loading'. Raises UnknownLesson."""
+    for lesson in lessons():
+        if wanted in (lesson.number, lesson.name):
+            return lesson
+    raise UnknownLesson(wanted)
+
+
 def lessons() -> list[Lesson]:
     """All lessons, in their order."""
     return [Lesson(**entry) for entry in tomllib.loads(LIST.read_text("utf-8"))["lesson"]]

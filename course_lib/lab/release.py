@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from course_lib.lab.course import lesson_named
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SOLUTIONS = NOTEBOOKS / "solutions"
 EXERCISES = NOTEBOOKS / "exercises"
@@ -52,10 +54,9 @@ def _is_for_teachers(cell: Any) -> bool:
 
 
 def write_exercises(*, only: str | None = None) -> list[Path]:
-    """Cut every solution, or the one whose name starts with `only`; gives the files that were written."""
-    found = [path for path in solutions() if path.name.startswith(only or "")]
-    if not found:
-        raise FileNotFoundError(f"no notebook in {SOLUTIONS} starts with {only or ''!r}")
+    """Cut every solution, or `only` that of one lesson; gives the files that were written. Raises UnknownLesson."""
+    chosen = lesson_named(only).name if only else ""
+    found = [path for path in solutions() if path.stem.startswith(chosen)]
     EXERCISES.mkdir(exist_ok=True)
     return [_write(EXERCISES / path.name, cut(path)) for path in found]
 

@@ -10,7 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from course_lib.lab.course import LIST, Lesson, lessons
+from course_lib.lab.course import LIST, lesson_named
 from course_lib.lab.lesson import Prediction
 
 TEMPLATE = Path(__file__).with_name("slides.html.j2")
@@ -23,24 +23,17 @@ LINK_TO_A_FILE = re.compile(r"\[([^\]\n]+)\]\((?!https?:)[^)\s]+\)")
 def write_slides(lesson: str, folder: Path) -> Path:
     """The slides of a lesson ("05_transactions", or "05"), as a page in `folder` that opens without a server.
 
-    What the page loads lies beside it. Raises LookupError where there is no such lesson.
+    What the page loads lies beside it. Raises UnknownLesson.
     """
     import nbformat
 
-    found = _lesson(lesson)
+    found = lesson_named(lesson)
     notebook = nbformat.read(LIST.parent / found.file, as_version=4)
     notebook.cells = list(_steps(notebook.cells))
     page = folder / f"{found.name}.slides.html"
     _lay_reveal(folder / REVEAL)
     page.write_text(_page(notebook, found.title), encoding="utf-8", newline="\n")
     return page
-
-
-def _lesson(name: str) -> Lesson:
-    for lesson in lessons():
-        if name in (lesson.name, lesson.number):
-            return lesson
-    raise LookupError(f"there is no lesson {name!r}; there are {', '.join(each.name for each in lessons())}")
 
 
 def _page(notebook: Any, title: str) -> str:

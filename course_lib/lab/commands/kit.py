@@ -25,13 +25,16 @@ NOT_NEEDED = (
     "notebook_shim",
 )
 """What nbgrader brings for a teacher's JupyterLab; without it this one starts sooner."""
-NBVAL = "pytest --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 120"
+NBVAL = (
+    "pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 120"
+)
+NOTEBOOKS = "notebooks/[0-9][0-9]_*.ipynb notebooks/exercises/*.ipynb notebooks/solutions/*.ipynb"
 STEPS = {
     "lint": "ruff check",
     "format": "ruff format --check",
     "types": "mypy",
-    "lessons": f"{NBVAL} notebooks/[0-9][0-9]_*.ipynb",
-    "tests": "pytest",
+    "lessons": f"{NBVAL} {NOTEBOOKS}",
+    "tests": "pytest -n 2 --dist loadgroup",
 }
 
 
