@@ -826,6 +826,24 @@ def test_what_a_killed_update_had_brought_is_known_as_given(copy: Path, kit: Pat
     assert sources(copy / EXERCISES) == TASKS | {"title": "# Newest", "answer-2": "mine = 2"}
 
 
+def test_half_a_file_that_a_killed_update_left_is_cleared_away(copy: Path, kit: Path) -> None:
+    before = everything(copy)
+    (copy / f".course/given/exercises/.{Path(EXERCISES).name}{TEMPORARY}").write_bytes(b"{ half")
+
+    update(copy, kit=kit)
+
+    assert everything(copy) == before
+
+
+def test_an_update_killed_at_its_very_end_leaves_no_trace_after_the_next(copy: Path, kit: Path) -> None:
+    before = everything(copy)
+    (copy / LANDING).touch()
+
+    update(copy, kit=kit)
+
+    assert everything(copy) == before
+
+
 # every combination
 
 STATES: Sequence[tuple[str | None, str | None, str | None]] = [
