@@ -114,11 +114,11 @@ async def _caller_commits(attempt: Attempt, owner: int, sponsor: int, cents: int
 
 
 @judge("05.3")
-async def the_letter_comes_last(attempt: Attempt) -> None:
+async def the_mail_comes_last(attempt: Attempt) -> None:
     letters = attempt.order(await attempt.call())
     pay = attempt.program(
         [attempt.blocks[letter] for letter in letters],
-        first="async def pay(session, payer, payee, cents, letters):",
+        first="async def pay(session, payer, payee, cents, mails):",
         names={"Account": Account},
     )
     await _paid_and_told(attempt, pay)
@@ -129,8 +129,8 @@ async def the_letter_comes_last(attempt: Attempt) -> None:
             await attempt.call(session, payer, payee, 700, written, function=pay, expected=(ConnectionError,))
     attempt.require(
         not written,
-        "letter too early",
-        "The power went in the moment of the commit, so no money moved. The letter was written all the same: "
+        "mail too early",
+        "The power went in the moment of the commit, so no money moved. The mail was written all the same: "
         f"{written!r}.",
     )
 
@@ -138,18 +138,16 @@ async def the_letter_comes_last(attempt: Attempt) -> None:
 async def _paid_and_told(attempt: Attempt, pay: Any) -> None:
     payer, payee = await account_of(attempt, "mira"), await account_of(attempt, "yuki")
     cents = attempt.chance.choice((300, 500))
-    letters: list[str] = []
+    mails: list[str] = []
     async with attempt.sessions() as session:
-        await attempt.call(session, payer, payee, cents, letters, function=pay)
+        await attempt.call(session, payer, payee, cents, mails, function=pay)
     left = await balances(attempt, payer, payee)
     holds = f"After a payment of {cents} cents, the payer holds {left[0]} and the payee {left[1]}, of 100000 each."
     attempt.require(
         left != [100_000, 100_000], "commit missing", f"{holds} What did the commit find to keep?"
     )
     attempt.require(left == [100_000 - cents, 100_000 + cents], "half of it kept", holds)
-    attempt.require(
-        letters, "letter missing", f"{holds} No letter was written: its line belongs to the order."
-    )
+    attempt.require(mails, "mail missing", f"{holds} No mail was written: its line belongs to the order.")
 
 
 @judge("05.4")
