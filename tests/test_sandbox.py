@@ -151,6 +151,22 @@ async def test_a_forgotten_await_is_named() -> None:
     assert ("`scalar`" in returned.told, "`AsyncSession.flush`" in ran_on.told) == (True, True)
 
 
+async def test_a_forgotten_await_in_a_list_is_named() -> None:
+    told = await diagnosis_of(
+        answer_of("async def each(session):\n    return [session.scalar(select(User.id)) for _ in range(2)]")
+    )
+    gc.collect()
+    assert (told.misconception, "`scalar`" in told.told) == ("a coroutine returned", True)
+
+
+async def test_an_error_that_is_returned_is_not_taken_for_one_that_is_raised() -> None:
+    answer = answer_of("async def refuse(session):\n    return ValueError('too low')")
+    async with attempting(answer, "sqlite", {}, hidden=False) as attempt, attempt.sessions() as session:
+        with pytest.raises(NotYet) as caught:
+            await attempt.call(session, expected=(ValueError,))
+    assert caught.value.misconception == "error returned"
+
+
 MAIL = """
     async def mail(session):
         user = await session.get(User, 999)

@@ -102,14 +102,22 @@ def check_call(function: object, arguments: tuple[object, ...]) -> None:
 
 
 async def finished(result: Any) -> Any:
-    """What an async function returns in the end; a result that still has to be awaited is the learner's mistake."""
+    """What an async function returns in the end; what still has to be awaited or raised is the learner's mistake."""
     if inspect.isawaitable(result):
         result = await result
-    if inspect.iscoroutine(result):
-        name = result.__name__
-        result.close()
+    inner = result if isinstance(result, list | tuple) else [result]
+    waiting = [each for each in inner if inspect.iscoroutine(each)]
+    for each in waiting:
+        each.close()
+    if waiting:
         raise NotYet(
-            "a coroutine returned", f"Your function returns the coroutine of `{name}`: an `await` is missing."
+            "a coroutine returned",
+            f"Your function returns the coroutine of `{waiting[0].__name__}`: an `await` is missing.",
+        )
+    if isinstance(result, BaseException):
+        raise NotYet(
+            "error returned",
+            f"Your function returns the error {result!r:.80}. An error is told with `raise`.",
         )
     return result
 
