@@ -188,6 +188,24 @@ async def test_an_error_deep_below_is_told_with_the_learners_own_line() -> None:
     assert "no such table: nowhere" in told.told
 
 
+EXPIRED = """
+    async def look(session):
+        user = (await session.scalars(select(User).limit(1))).one()
+        session.expire(user)
+        return user.email
+    """
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_a_look_that_would_ask_the_database_is_told_alike_on_both(database: str) -> None:
+    async with (
+        attempting(answer_of(EXPIRED), database, {}, hidden=False) as attempt,
+        attempt.sessions() as session,
+    ):
+        with pytest.raises(NotYet, match=r"Line 4, `return user\.email`, raises MissingGreenlet: to look at"):
+            await attempt.call(session)
+
+
 async def test_an_error_of_the_kit_is_not_blamed_on_the_learner() -> None:
     async with attempting(answer_of(WAITS), "sqlite", {}, hidden=False) as attempt:
         with pytest.raises(ZeroDivisionError):

@@ -1,5 +1,6 @@
 """watch() records what was sent, and shows it the same way every time."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
+from course_lib.db import create_session_factory
 from course_lib.lab.sql import Statement, Statements, watch
 from course_lib.models import Tag, User
 from course_lib.transactions import unit_of_work
@@ -199,3 +201,26 @@ async def test_a_long_list_of_values_is_cut_and_counted(sent: Statements, sessio
     await session.scalars(select(Tag).where(Tag.id.in_(range(1, 10))))
     assert "… 9 values" in repr(sent)
     assert len(sent[0].parameters[0]) == 9
+
+
+async def test_sessions_at_once_have_one_begin_each(engine: AsyncEngine) -> None:
+    async def ask() -> None:
+        async with create_session_factory(engine)() as session:
+            await session.scalar(select(User.id))
+            await session.scalar(select(User.id))
+
+    with watch(engine) as sent:
+        await asyncio.gather(*(ask() for _ in range(5)))
+    assert (len(sent), sent.transactions) == (10, 5)
+    assert [each.text for each in sent.everything if "left to" in each.text] == []
+
+
+async def test_tasks_that_share_a_session_are_recorded_too(
+    session: AsyncSession, engine: AsyncEngine
+) -> None:
+    await session.connection()
+    with watch(engine) as sent:
+        asked = (session.scalar(select(User.id)) for _ in range(5))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert not any(isinstance(answer, KeyError) for answer in answers)
+    assert len(sent) == 5

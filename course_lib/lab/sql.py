@@ -157,8 +157,9 @@ class _Recorder:
 
     def begin(self, connection: Connection) -> None:
         """An engine of `course_lib.db` says BEGIN to SQLite as a statement, and that one stands here already."""
-        last = self.sent.everything[-1] if self.sent.everything else Statement("")
-        if last.connection != self.number(connection) or not last.text.startswith("BEGIN"):
+        number = self.number(connection)
+        last = next((each for each in reversed(self.sent.everything) if each.connection == number), None)
+        if last is None or not last.text.startswith("BEGIN"):
             silent = connection.dialect.name == "sqlite"
             self.mark(connection, "BEGIN (left to the driver)" if silent else "BEGIN")
 
@@ -167,17 +168,17 @@ class _Recorder:
     ) -> None:
         statement = Statement(text, _parameters(values, context), self.number(connection))
         self.sent.everything.append(statement)
-        self.open[id(connection)] = statement, time.perf_counter()
+        self.open[id(context)] = statement, time.perf_counter()  # tasks may share a connection, by mistake
 
     def after(
         self, connection: Connection, cursor: Any, text: str, values: Any, context: Any, many: bool
     ) -> None:
-        statement, started = self.open.pop(id(connection))
+        statement, started = self.open.pop(id(context))
         statement.seconds = time.perf_counter() - started
         statement.rows = None if statement.is_mark else _rows(cursor)
 
     def failed(self, context: ExceptionContext) -> None:
-        statement, started = self.open.pop(id(context.connection), (None, 0.0))
+        statement, started = self.open.pop(id(context.execution_context), (None, 0.0))
         if statement is not None:
             statement.seconds = time.perf_counter() - started
             statement.error = type(context.sqlalchemy_exception or context.original_exception).__name__

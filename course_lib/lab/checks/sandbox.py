@@ -19,7 +19,7 @@ from traceback import walk_tb
 from types import CodeType, FrameType
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, MissingGreenlet
 
 from course_lib.lab.lesson import NOISE
 from course_lib.lab.sql import Statements
@@ -28,6 +28,7 @@ PATIENCE = 8.0
 """Seconds that a learner's code may take. What hangs waits at most five of them inside SQLite, for a lock."""
 AGAIN = 0.05
 NEVER_AWAITED = "' was never awaited"
+NOT_LOADED = "to look at it asks the database, and there is no `await` to wait with. It is expired or was never loaded."
 
 
 class NotAttempted(Exception):
@@ -144,6 +145,8 @@ def _explained(error: Exception, code: CodeType | None) -> NotYet | NotAttempted
 
 def told(error: BaseException) -> str:
     """The name of the error, the driver's own where there is one, and its message without the noise."""
+    if isinstance(getattr(error, "orig", error), MissingGreenlet):
+        return f"MissingGreenlet: {NOT_LOADED}"
     name = type(error.driver_exception if isinstance(error, DBAPIError) else error).__name__
     message = NOISE.sub("", str(error)).strip()
     return f"{name}: {message}" if message else name
