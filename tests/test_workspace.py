@@ -827,6 +827,7 @@ def test_what_a_killed_update_had_brought_is_known_as_given(copy: Path, kit: Pat
 
 
 def test_half_a_file_that_a_killed_update_left_is_cleared_away(copy: Path, kit: Path) -> None:
+    edit(copy / EXERCISES, answer_2="mine = 2")
     before = everything(copy)
     (copy / f".course/given/exercises/.{Path(EXERCISES).name}{TEMPORARY}").write_bytes(b"{ half")
 
@@ -835,11 +836,12 @@ def test_half_a_file_that_a_killed_update_left_is_cleared_away(copy: Path, kit: 
     assert everything(copy) == before
 
 
-def test_an_update_killed_at_its_very_end_leaves_no_trace_after_the_next(copy: Path, kit: Path) -> None:
+def test_a_command_killed_at_its_very_end_leaves_no_trace_after_the_next(copy: Path, kit: Path) -> None:
     before = everything(copy)
     (copy / LANDING).touch()
 
-    update(copy, kit=kit)
+    with pytest.raises(WorkspaceError, match="no exercise"):
+        reset(copy, "07.9", kit=kit)
 
     assert everything(copy) == before
 
