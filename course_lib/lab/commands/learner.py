@@ -21,7 +21,7 @@ def start(folder: Path | None) -> int:
 
 
 def update(folder: Path | None) -> int:
-    """bring what is new in the kit into your copy; what you wrote stays"""
+    """bring what is new in the kit into your copy (save open notebooks first); what you wrote stays"""
     print(*workspace.update(copy_at(folder)), sep="\n")
     return 0
 
