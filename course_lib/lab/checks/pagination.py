@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import wraps
 from typing import Any
 
 from sqlalchemy import and_, event, func, insert, or_, select, text, tuple_
@@ -11,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from course_lib.errors import OutOfRange
 from course_lib.lab.checks.judging import Attempt, judge
-from course_lib.lab.checks.sandbox import NotYet, finished, told
+from course_lib.lab.checks.sandbox import NotYet, told
 from course_lib.lab.people import FIRST_POST_AT
 from course_lib.models import Post
 
@@ -35,8 +34,7 @@ async def what_a_visitor_types(attempt: Attempt) -> None:
 
 async def _refused(attempt: Attempt, page: int, per_page: int, misconception: str) -> None:
     async with attempt.sessions() as session:
-        boxed = _boxed(attempt.answer)
-        got = await attempt.call(session, page, per_page, function=boxed, expected=REFUSALS)
+        got = await attempt.call(session, page, per_page, expected=REFUSALS)
     called = f"`{attempt.name}` was called with page={page} and per_page={per_page}, and"
     if isinstance(got, OutOfRange):
         attempt.require(
@@ -47,17 +45,7 @@ async def _refused(attempt: Attempt, page: int, per_page: int, misconception: st
     elif isinstance(got, Exception):
         raise attempt.not_yet("another error", f"{called} raises {told(got)}. OutOfRange was asked for.")
     else:
-        _bad_number_taken(attempt, got[0], called, misconception=misconception)
-
-
-def _boxed(answer: Any) -> Any:
-    """The same function, with what it returns in a list: so an error that is returned is none that was raised."""
-
-    @wraps(answer)
-    async def boxed(*arguments: Any) -> list[Any]:
-        return [await finished(answer(*arguments))]
-
-    return boxed
+        _bad_number_taken(attempt, got, called, misconception=misconception)
 
 
 def _bad_number_taken(attempt: Attempt, got: object, called: str, *, misconception: str) -> None:
