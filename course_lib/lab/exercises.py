@@ -146,7 +146,7 @@ def without_check(source: str) -> str:
 
 def without_marks(source: str) -> str:
     """A solution as one would write it, without the marks for nbgrader."""
-    return "\n".join(line for line in source.splitlines() if not line.strip().startswith("### "))
+    return "\n".join(line for line in source.splitlines() if not line.strip().startswith("### ")).strip()
 
 
 def function_name(source: str) -> str:
