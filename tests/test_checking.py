@@ -108,6 +108,25 @@ async def test_an_unknown_exercise_is_told_with_those_that_there_are(wanted: str
     assert ("07.1, 07.2" in hinted("07.9")) is True
 
 
+async def test_a_check_that_stumbles_over_an_answer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stumbles(attempt: Attempt) -> None:
+        _ = sorted([object(), object()])
+
+    await assess(find("07.1"), people(RIGHT))
+    monkeypatch.setitem(judging.JUDGES, "07.1", Judge(stumbles, BOTH))
+    [outcome] = await shown(people(RIGHT))
+    assert "not yet: unforeseen answer. The check cannot read what" in outcome.data["text/plain"]
+
+
+async def test_code_that_an_older_kit_gave_is_not_attempted_either(copy: Path) -> None:
+    older = copy / ".course" / "given" / "exercises" / "07_eager_loading.ipynb"
+    older.write_text(
+        older.read_text("utf-8").replace("with_posts = ", "some = ").replace("(with_posts)", "(some)")
+    )
+    outcome, _ = await shown(people(GIVEN.replace("with_posts", "some")))
+    assert outcome.data["text/plain"].startswith("○ 07.1 not attempted. This is the code as it was given.")
+
+
 async def test_a_program_reads_the_outcome_in_the_metadata() -> None:
     wrong, _ = await shown(people(WRONG))
     assert wrong.metadata == {"course": {"exercise": "07.1", "outcome": "not yet", "misconception": "N+1"}}
@@ -132,6 +151,13 @@ async def test_hints_come_one_at_a_time_and_end_in_the_solution() -> None:
 async def test_a_hint_is_offered_after_three_failed_tries() -> None:
     told = [(await shown(people(WRONG)))[0].data["text/plain"] for _ in range(6)]
     assert ['hint("07.1")' in each for each in told] == [False, False, True, False, False, True]
+
+
+async def test_no_hint_is_offered_when_the_solution_was_shown() -> None:
+    told = [hinted() for _ in range(4)]
+    assert told[2].endswith("The next call shows the solution.")
+    tries = [(await shown(people(WRONG)))[0].data["text/plain"] for _ in range(3)]
+    assert not any("Stuck?" in each for each in tries)
 
 
 async def test_tries_and_hints_are_kept_in_the_learners_copy(copy: Path) -> None:

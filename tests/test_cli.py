@@ -31,7 +31,7 @@ def setting(client: httpx.Client, plugin: str, name: str) -> Any:
 def test_course_lab_opens_the_first_lesson_and_leaves_no_process(
     tmp_path: Path, ending: signal.Signals
 ) -> None:
-    with started(*COURSE, "lab", "copy", "--no-browser", folder=tmp_path) as (course, address):
+    with started(*COURSE, "lab", "--dir", "copy", "--no-browser", folder=tmp_path) as (course, address):
         assert httpx.get(address, follow_redirects=True).status_code == 200
         assert kit.FIRST_LESSON in address
         with lab_with_a_kernel(address):
@@ -46,7 +46,7 @@ def test_course_lab_opens_the_first_lesson_and_leaves_no_process(
 def test_jupyterlab_asks_no_one_and_shows_whole_notebooks(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        words = ("lab", "copy", "--no-browser", "--port", str(port))
+        words = ("lab", "--dir", "copy", "--no-browser", "--port", str(port))
         with started(*COURSE, *words, folder=tmp_path) as (_, address), lab_with_a_kernel(address) as client:
             assert f":{port}/" not in address
             assert setting(client, "apputils-extension:notification", "fetchNews") == "false"

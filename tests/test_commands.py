@@ -58,7 +58,7 @@ def test_a_review_of_nothing_says_so(copy: Path, capsys: pytest.CaptureFixture[s
 
 def test_an_update_without_news_changes_nothing(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.read_bytes() for path in copy.rglob("*.ipynb")}
-    run(capsys, "update", copy)
+    run(capsys, "update", "--dir", copy)
     assert {path: path.read_bytes() for path in copy.rglob("*.ipynb")} == before
 
 
@@ -76,7 +76,10 @@ def test_a_reset_keeps_what_was_there(copy: Path, capsys: pytest.CaptureFixture[
     "words",
     [
         ("reset", "99", "--dir", "{copy}"),
-        ("update", "{folder}"),
+        ("update", "--dir", "{folder}"),
+        ("progress", "--dir", "{folder}"),
+        ("review", "--dir", "{folder}"),
+        ("exercises", "--dir", "{folder}"),
         ("class", "release", "{folder}", "07"),
         ("class", "report", "{folder}", "07"),
         ("slides", "99", "{folder}"),

@@ -13,7 +13,7 @@ from course_lib.models import MAX_ID, Account, Post, Tag, Transfer, User, post_t
 
 RELATIONSHIPS = [
     (mapper.class_, relationship.key)
-    for mapper in Base.registry.mappers
+    for mapper in sorted(Base.registry.mappers, key=str)
     for relationship in mapper.relationships
 ]
 CAPITALS = "MIRA@EXAMPLE.ORG"

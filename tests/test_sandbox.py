@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -84,6 +85,16 @@ def answer_of(source: str) -> Callable[..., Any]:
 @pytest.mark.parametrize("kind", HANGS)
 async def test_a_hang_is_stopped(kind: str) -> None:
     told = await diagnosis_of(answer_of(HANGS[kind]))
+    assert told.misconception == "runs for ever"
+
+
+async def test_a_hang_is_stopped_also_where_its_cell_holds_the_check() -> None:
+    """The cell then stands on the stack to the end: nothing may ring while the check clears up."""
+    cell = f"{dedent(LOOPS)}\nasync def cell_line_1(run):\n    return await run(loops)"
+    names = written(cell).__globals__
+    code = names["cell_line_1"].__code__
+    names["cell_line_1"].__code__ = code.replace(co_name="<cell line: 1>")
+    told = await names["cell_line_1"](diagnosis_of)
     assert told.misconception == "runs for ever"
 
 
@@ -165,6 +176,25 @@ async def test_an_error_that_is_returned_is_not_taken_for_one_that_is_raised() -
         with pytest.raises(NotYet) as caught:
             await attempt.call(session, expected=(ValueError,))
     assert caught.value.misconception == "error returned"
+
+
+LOST_COROUTINES = {
+    "a loop": "async def names(session):\n    return [u for u in session.scalars(select(User))]",
+    "an attribute": "async def names(session):\n    found = session.scalars(select(User))\n    return found.all()",
+    "an item": "async def names(session):\n    return session.scalars(select(User))[0]",
+}
+
+
+@pytest.mark.parametrize("kind", LOST_COROUTINES)
+async def test_a_forgotten_await_is_named_where_the_next_step_fails(kind: str) -> None:
+    told = await diagnosis_of(answer_of(LOST_COROUTINES[kind]))
+    gc.collect()
+    assert told.misconception == "missing await"
+
+
+async def test_an_error_is_told_with_the_call_that_raised_it() -> None:
+    told = await diagnosis_of(answer_of("async def look(session, key):\n    raise KeyError(key)"), 3)
+    assert told.told.endswith("raises KeyError: 3 That was the call `look(session, 3)`.")
 
 
 MAIL = """

@@ -104,6 +104,9 @@ class _Memory:
     async def failed_tries(self, exercise: str) -> int:
         return self.failed[exercise]
 
+    async def hints_shown(self, exercise: str) -> int:
+        return self.hints[exercise]
+
     async def note_hint(self, exercise: str) -> int:
         self.hints[exercise] = min(self.hints[exercise] + 1, LAST_HINT)
         return self.hints[exercise]
@@ -123,11 +126,12 @@ async def _remember(outcome: Outcome) -> list[str]:
     exercise, remarks, kept = outcome.exercise.id, [], _progress()
     try:
         await kept.record(exercise, outcome.state, outcome.misconception or None)
-        failed = await kept.failed_tries(exercise)
+        failed, hints = await kept.failed_tries(exercise), await kept.hints_shown(exercise)
     except ProgressUnavailable as error:
         await _memory.record(exercise, outcome.state, None)
-        failed, remarks = await _memory.failed_tries(exercise), [_not_kept(error)]
-    if outcome.state == NOT_YET and failed % TRIES_BEFORE_A_HINT == 0:
+        failed, hints = await _memory.failed_tries(exercise), await _memory.hints_shown(exercise)
+        remarks = [_not_kept(error)]
+    if outcome.state == NOT_YET and failed % TRIES_BEFORE_A_HINT == 0 and hints < LAST_HINT:
         remarks.append(f'Stuck? `hint("{exercise}")` tells you the next step.')
     return remarks
 
@@ -145,5 +149,6 @@ def _not_kept(error: ProgressUnavailable) -> str:
 
 def _words_of_hint(exercise: Exercise, number: int) -> str:
     if number <= len(exercise.hints):
-        return f"**Hint {number} of {len(exercise.hints)}.** {exercise.hints[number - 1]}"
+        last = "\n\nThe next call shows the solution." if number == len(exercise.hints) else ""
+        return f"**Hint {number} of {len(exercise.hints)}.** {exercise.hints[number - 1]}{last}"
     return f"**The solution.**\n\n```python\n{without_marks(exercise.answer)}\n```\n\n{exercise.reason}"

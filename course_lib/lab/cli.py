@@ -1,6 +1,7 @@
 """The program `course`: opens the lessons, keeps a learner's copy, serves a class, tests the kit."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from io import TextIOWrapper
@@ -27,9 +28,14 @@ def main(words: Sequence[str] | None = None) -> int:
     options = vars(_parser().parse_args((sys.argv[1:] if words is None else words) or ["--help"]))
     command = options.pop("command")
     try:
-        return int(command(**options))
+        status = int(command(**options))
+        sys.stdout.flush()
+        return status
     except MISTAKES as error:
         return refuse(str(error))
+    except BrokenPipeError:  # `course progress | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         return 130  # what a shell expects of a program ended by Ctrl-C
 
@@ -55,12 +61,12 @@ JSON: Arguments = {"--json": {"dest": "as_json", "action": "store_true", "help":
 
 COMMANDS: Commands = {
     kit.lab: {
-        **HERE,
+        **THERE,
         "--port": {"type": int, "default": PORTS[0], "help": "the first port to try (%(default)s)"},
         "--no-browser": {"action": "store_true", "help": "print the address, open no browser"},
     },
     learner.start: HERE,
-    learner.update: HERE,
+    learner.update: THERE,
     learner.reset: {
         "what": {"metavar": "NN", "help": "07 for the exercises of a lesson, 07.2 for one exercise"},
         "--lesson": {"action": "store_true", "help": "the lesson itself, not its exercises"},

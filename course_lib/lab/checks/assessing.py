@@ -7,9 +7,10 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
+from course_lib.lab import workspace
 from course_lib.lab.checks.judging import JUDGES, Judge, attempting
-from course_lib.lab.checks.sandbox import NotAttempted, NotYet, check_call
-from course_lib.lab.exercises import Exercise
+from course_lib.lab.checks.sandbox import NotAttempted, NotYet, TookTooLong, check_call, hangs
+from course_lib.lab.exercises import Exercise, read
 from course_lib.lab.lesson import Note
 from course_lib.lab.postgres import PostgresUnavailable
 from course_lib.lab.sql import Statements
@@ -44,26 +45,50 @@ class Outcome:
 
 
 async def assess(exercise: Exercise, answer: object, *, hidden: bool = False) -> Outcome:
-    """Run the answer on each database that its judge names."""
+    """Run the answer on each database that its judge names. Raises nothing, whatever the answer does."""
     remarks: list[str] = []
     try:
-        if not callable(answer):
-            check_call(answer, ())
-        for database in _judge(exercise).on:
-            try:
-                await _attempt(exercise, answer, database, hidden=hidden)
-            except PostgresUnavailable as reason:
-                remarks.append(f"Checked on SQLite alone: {reason}")
+        await _on_each_database(exercise, answer, remarks, hidden=hidden)
     except NotAttempted:
-        return Outcome(
-            exercise, NOT_ATTEMPTED, "Write your answer in the cell above, run it, and check again."
-        )
+        told = "Write your answer in the cell above, run it, and check again."
+        return Outcome(exercise, NOT_ATTEMPTED, told)
     except NotYet as fault:
-        if exercise.given and is_same(answer, exercise.given):
-            told = f"This is the code as it was given. {fault.told}"
-            return Outcome(exercise, NOT_ATTEMPTED, told, fault.misconception, fault.sent, remarks)
-        return Outcome(exercise, NOT_YET, fault.told, fault.misconception, fault.sent, remarks)
+        return _not_yet(exercise, answer, fault, remarks)
+    except TookTooLong:
+        return _not_yet(exercise, answer, hangs(answer), remarks)  # type: ignore[arg-type]
+    except Exception as error:  # the judge itself has stumbled over what it was given
+        told = f"The check cannot read what your function returned or did: {type(error).__name__}: {error}."
+        stumbled = NotYet("unforeseen answer", f"{told} Compare it with the docstring.")
+        return _not_yet(exercise, answer, stumbled, remarks)
     return Outcome(exercise, PASSED, remarks=remarks)
+
+
+async def _on_each_database(exercise: Exercise, answer: Any, remarks: list[str], *, hidden: bool) -> None:
+    if not callable(answer):
+        check_call(answer, ())
+    for database in _judge(exercise).on:
+        try:
+            await _attempt(exercise, answer, database, hidden=hidden)
+        except PostgresUnavailable as reason:
+            remarks.append(f"Checked on SQLite alone: {reason}")
+
+
+def _not_yet(exercise: Exercise, answer: object, fault: NotYet, remarks: list[str]) -> Outcome:
+    """Code as it was given is no attempt; what is wrong with it is shown all the same."""
+    if any(is_same(answer, code) for code in _given(exercise)):
+        told = f"This is the code as it was given. {fault.told}"
+        return Outcome(exercise, NOT_ATTEMPTED, told, fault.misconception, fault.sent, remarks)
+    return Outcome(exercise, NOT_YET, fault.told, fault.misconception, fault.sent, remarks)
+
+
+def _given(exercise: Exercise) -> list[str]:
+    """What the learner starts from: as the kit has it now, and as it was when the learner's copy got it."""
+    copy = workspace.find()
+    notebook = copy and workspace.as_given(copy, f"exercises/{exercise.lesson}.ipynb")
+    older = read(notebook) if notebook and notebook.is_file() else ()
+    return (
+        [exercise.given, *(each.answer for each in older if each.id == exercise.id)] if exercise.given else []
+    )
 
 
 async def _attempt(exercise: Exercise, answer: Any, database: str, *, hidden: bool) -> None:

@@ -20,7 +20,7 @@ from traceback import clear_frames
 from typing import Any
 
 from sqlalchemy import Connection, Select, event, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.util.concurrency import greenlet_spawn
 
@@ -116,6 +116,10 @@ class Attempt:
                 return await finished(called(*arguments))
         except expected as error:
             return error
+        except NotYet as fault:
+            if fault.misconception == "error in the code":
+                fault.told += f" That was the call `{_in_words(called, arguments)}`."
+            raise
 
     def not_yet(self, misconception: str, told: str) -> NotYet:
         """The diagnosis, with the statements of the last call as evidence."""
@@ -155,26 +159,36 @@ class Attempt:
         """The id of a sample person: another one in the hidden rows."""
         return int(await self.scalar(select(User.id).where(User.username == username)))
 
-    def order(self, letters: object) -> list[str]:
-        """The letters of an answer, once each; raises NotYet for anything else."""
-        found = letters.replace(",", " ").upper().split() if isinstance(letters, str) else letters
-        if isinstance(found, list | tuple) and len(found) == 1 and len(str(found[0])) > 1:
-            found = list(str(found[0]))  # "CAB" for "C A B"
-        known = " ".join(self.blocks)
-        if not isinstance(found, list | tuple) or any(each not in list(self.blocks) for each in found):
+    def order(self, letters: object, *, every: bool = False) -> list[str]:
+        """The letters of an answer, once each, with `every` all there are; raises NotYet for anything else."""
+        found = self._letters(letters, "not an order", f"Return letters out of {' '.join(self.blocks)}.")
+        if left_out := [letter for letter in self.blocks if every and letter not in found]:
             raise NotYet(
-                "not an order", f"`{self.name}` returned {letters!r}. Return letters out of {known}."
+                "letter left out", f"`{self.name}` returned {letters!r}: {', '.join(left_out)} is missing."
             )
-        if len(set(found)) < len(found):
-            raise NotYet("not an order", f"`{self.name}` returned {letters!r}: a letter stands there twice.")
-        return [str(each) for each in found]
+        return found
 
     def choice(self, letter: object) -> str:
         """The one letter of an answer; raises NotYet for anything else."""
-        found = self.order(letter)
+        wanted = f"Return one letter out of {' '.join(self.blocks)}."
+        found = self._letters(letter, "not one letter", wanted)
         if len(found) != 1:
-            raise NotYet("not one letter", f"`{self.name}` returned {letter!r}; one letter was asked for.")
+            raise NotYet("not one letter", f"`{self.name}` returned {letter!r}. {wanted}")
         return found[0]
+
+    def _letters(self, letters: object, misconception: str, wanted: str) -> list[str]:
+        found = letters.replace(",", " ").upper().split() if isinstance(letters, str) else letters
+        if isinstance(found, list | tuple) and len(found) == 1 and len(str(found[0])) > 1:
+            found = list(str(found[0]))  # "CAB" for "C A B"
+        if (
+            not isinstance(found, list | tuple)
+            or not found
+            or any(each not in [*self.blocks] for each in found)
+        ):
+            raise NotYet(misconception, f"`{self.name}` returned {letters!r}. {wanted}")
+        if len(set(found)) < len(found):
+            raise NotYet(misconception, f"`{self.name}` returned {letters!r}: a letter stands there twice.")
+        return [str(each) for each in found]
 
     def program(self, lines: Sequence[str], *, first: str, names: Mapping[str, Any]) -> Callable[..., Any]:
         """The function that `first` begins and `lines` go on, made to run. Raises NotYet where they are no Python."""
@@ -184,9 +198,8 @@ class Attempt:
         try:
             exec(compile(source, file, "exec"), space := dict(names))  # noqa: S102  the learner's own order
         except SyntaxError as error:
-            raise NotYet(
-                "not Python in this order", f"`{(error.text or '').strip()}` cannot stand there: {error.msg}."
-            ) from None
+            line = f"`{error.text.strip()}`" if error.text and error.text.strip() else "The last line"
+            raise NotYet("not Python in this order", f"{line} cannot stand there: {error.msg}.") from None
         made: Callable[..., Any] = next(space[name] for name in space if f"def {name}(" in first)
         return made
 
@@ -278,6 +291,16 @@ async def _add_strangers(connection: AsyncConnection) -> None:
         for part in range(1 + key % 4)
     ]
     await connection.execute(insert(Post), posts)
+
+
+def _in_words(function: Callable[..., Any], arguments: Sequence[object]) -> str:
+    """A call as a learner would write it."""
+    kinds = {AsyncSession: "session", async_sessionmaker: "sessions", AsyncEngine: "engine"}
+    words = [
+        next((word for kind, word in kinds.items() if isinstance(each, kind)), f"{each!r:.40}")
+        for each in arguments
+    ]
+    return f"{getattr(function, '__name__', 'it')}({', '.join(words)})"
 
 
 def _let_go(error: BaseException) -> None:

@@ -6,6 +6,7 @@ async with guarded(function):
 
 import _thread
 import asyncio
+import gc
 import inspect
 import linecache
 import random
@@ -15,7 +16,7 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from traceback import walk_tb
+from traceback import clear_frames, walk_tb
 from types import CodeType, FrameType
 from typing import Any
 
@@ -28,6 +29,7 @@ PATIENCE = 8.0
 """Seconds that a learner's code may take. What hangs waits at most five of them inside SQLite, for a lock."""
 AGAIN = 0.05
 NEVER_AWAITED = "' was never awaited"
+LOST_COROUTINE = "'coroutine' object"
 NOT_LOADED = "to look at it asks the database, and there is no `await` to wait with. It is expired or was never loaded."
 
 
@@ -46,8 +48,8 @@ class NotYet(Exception):
         super().__init__(f"{misconception}: {told}")
 
 
-class _TookTooLong(BaseException):
-    """No `except Exception` of a learner catches this one."""
+class TookTooLong(BaseException):
+    """Ends a loop. No `except Exception` of a learner catches this one."""
 
 
 @asynccontextmanager
@@ -59,25 +61,29 @@ async def guarded(
     The block calls `function`, which a learner wrote, directly or through other code. It ends within PATIENCE seconds.
     """
     code = _code(function)
-    try:
-        with _alarm(PATIENCE + AGAIN, code), _exits_softly(function), _awaits_noticed():
-            async with asyncio.timeout(PATIENCE) as time:
-                yield
-    except (NotYet, NotAttempted, *expected):  # type: ignore[misc]  # mypy cannot read the star
-        raise
-    except SystemExit:
-        raise NotYet(
-            "leaves the program", f"`{function.__name__}` ends the whole program. Let it return."
-        ) from None
-    except _TookTooLong:
-        raise _hangs(function) from None
-    except Exception as error:
-        if time.expired():  # a driver may turn the cancellation into an error of its own
-            raise _hangs(function) from None
-        explanation = _explained(error, code)
-        if explanation is None:
+    with _awaits_noticed():
+        try:
+            with _alarm(PATIENCE + AGAIN, code), _exits_softly(function):
+                async with asyncio.timeout(PATIENCE) as time:
+                    yield
+        except (NotYet, NotAttempted, *expected):  # type: ignore[misc]  # mypy cannot read the star
             raise
-        raise explanation from error
+        except SystemExit:
+            raise NotYet(
+                "leaves the program", f"`{function.__name__}` ends the whole program. Let it return."
+            ) from None
+        except TookTooLong:
+            raise hangs(function) from None
+        except Exception as error:
+            if time.expired():  # a driver may turn the cancellation into an error of its own
+                raise hangs(function) from None
+            explanation = _explained(error, code)
+            if explanation is None:
+                raise
+            clear_frames(
+                error.__traceback__
+            )  # what was never awaited in them is noticed here, not in a later cell
+            raise explanation from None
 
 
 def check_call(function: object, arguments: tuple[object, ...]) -> None:
@@ -123,7 +129,7 @@ async def finished(result: Any) -> Any:
     return result
 
 
-def _hangs(function: Callable[..., Any]) -> NotYet:
+def hangs(function: Callable[..., Any]) -> NotYet:
     return NotYet(
         "runs for ever",
         f"`{function.__name__}` had not ended after {PATIENCE:.0f} seconds, and was stopped. "
@@ -139,8 +145,12 @@ def _explained(error: Exception, code: CodeType | None) -> NotYet | NotAttempted
     frame, number = lines[-1]
     if isinstance(error, NotImplementedError) and _last_frame(error) is frame:
         return NotAttempted()
-    line = linecache.getline(frame.f_code.co_filename, number).strip()
-    return NotYet("error in the code", f"Line {number}, `{line}`, raises {told(error)}")
+    line = f"Line {number}, `{linecache.getline(frame.f_code.co_filename, number).strip()}`,"
+    if LOST_COROUTINE in str(error):
+        return NotYet(
+            "missing await", f"{line} uses a call that nobody awaited: {error}. Put `await` before it."
+        )
+    return NotYet("error in the code", f"{line} raises {told(error)}")
 
 
 def told(error: BaseException) -> str:
@@ -150,6 +160,15 @@ def told(error: BaseException) -> str:
     name = type(error.driver_exception if isinstance(error, DBAPIError) else error).__name__
     message = NOISE.sub("", str(error)).strip()
     return f"{name}: {message}" if message else name
+
+
+def _let_go(error: Exception) -> None:
+    """What was never awaited is freed now, where its warning is heard, and not in a later cell."""
+    clear_frames(error.__traceback__)
+    if isinstance(error, AttributeError):
+        error.obj = None
+    if LOST_COROUTINE in str(error):
+        gc.collect()
 
 
 def _kind(thing: object) -> str:
@@ -163,7 +182,10 @@ def _code(function: Callable[..., Any]) -> CodeType | None:
 
 
 def _is_theirs(frame: FrameType | None, code: CodeType | None) -> bool:
-    return frame is not None and code is not None and frame.f_code.co_filename == code.co_filename
+    """Whether a frame runs a function out of the learner's cell. The cell itself may be the one that checks it."""
+    if frame is None or code is None or frame.f_code.co_filename != code.co_filename:
+        return False
+    return not frame.f_code.co_name.startswith(("<module", "<cell line"))
 
 
 def _last_frame(error: BaseException) -> FrameType | None:
@@ -186,7 +208,7 @@ def _alarm(seconds: float, code: CodeType | None) -> Iterator[None]:
             frame = frame.f_back
         if frame is not None:
             _at_once_again()
-            raise _TookTooLong
+            raise TookTooLong
 
     with _signal_after(seconds, ring):
         yield
@@ -241,7 +263,7 @@ def _awaits_noticed() -> Iterator[None]:
     """A forgotten await is no error to Python, only a warning, and that comes too late to be understood."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        yield
+        yield  # an error goes on from here: it says more
     for each in caught:
         text = str(each.message).partition("\n")[0]
         if NEVER_AWAITED in text:

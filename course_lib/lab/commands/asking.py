@@ -12,7 +12,19 @@ MY_COURSE = ROOT / "my_course"
 
 def copy_at(folder: Path | None) -> Path:
     """The named copy, else the one around this place, else the one beside the kit."""
-    return folder.absolute() if folder else workspace.find() or MY_COURSE
+    if folder:
+        return workspace.find(folder) or folder.absolute()
+    return workspace.find() or MY_COURSE
+
+
+def copy_that_is_there(folder: Path | None) -> Path:
+    """The same, and WorkspaceError where there is none: an empty answer would look like everything lost."""
+    copy = copy_at(folder)
+    if workspace.find(copy) is None:
+        raise workspace.WorkspaceError(
+            f"{copy} is no copy of the course. Go into yours, or name it with --dir; `course start DIR` makes one."
+        )
+    return copy
 
 
 def prepare(copy: Path) -> list[str]:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from course_lib.lab import workspace
-from course_lib.lab.commands.asking import copy_at
+from course_lib.lab.commands.asking import copy_at, copy_that_is_there
 from course_lib.lab.exercises import Exercise
 from course_lib.lab.exercises import exercises as all_exercises
 from course_lib.lab.study.progress import progress_of
@@ -29,12 +29,16 @@ def update(folder: Path | None) -> int:
 def reset(what: str, lesson: bool, folder: Path | None) -> int:
     """give a fresh exercise notebook (07) or exercise (07.2); yours is kept as a backup"""
     print(*workspace.reset(copy_at(folder), what, lesson=lesson), sep="\n")
+    print(
+        "If it is open in JupyterLab: File → Reload Notebook from Disk. What you have passed stays counted."
+    )
     return 0
 
 
 def exercises(as_json: bool, folder: Path | None) -> int:
     """list every exercise, and which you have passed"""
-    passed = asyncio.run(progress_of(copy_at(folder)).passed())
+    copy = copy_that_is_there(folder) if folder else copy_at(None)
+    passed = asyncio.run(progress_of(copy).passed())
     rows = [_row(exercise, done=exercise.id in passed) for exercise in all_exercises()]
     print(json.dumps(rows, indent=2, ensure_ascii=False) if as_json else _table(rows))
     return 0
@@ -42,13 +46,14 @@ def exercises(as_json: bool, folder: Path | None) -> int:
 
 def progress(folder: Path | None) -> int:
     """show how far you are"""
-    print(asyncio.run(table_of_progress(all_exercises(), progress_of(copy_at(folder)))))
+    copy = copy_that_is_there(folder)
+    print(asyncio.run(table_of_progress(all_exercises(), progress_of(copy))), f"\nYour copy: {copy}")
     return 0
 
 
 def review(folder: Path | None) -> int:
     """ask three things again that are due: exercises you passed, questions of lessons you began"""
-    return go_through(progress_of(copy_at(folder)), all_exercises())
+    return go_through(progress_of(copy_that_is_there(folder)), all_exercises())
 
 
 def _row(exercise: Exercise, *, done: bool) -> dict[str, object]:

@@ -41,7 +41,7 @@ from course_lib.lab.workspace.news import (
     reset_command,
 )
 
-__all__ = ["WorkspaceError", "find", "kit_has_news", "reset", "start", "update"]
+__all__ = ["WorkspaceError", "as_given", "find", "kit_has_news", "reset", "start", "update"]
 
 KIT = ROOT / "notebooks"
 
@@ -110,6 +110,11 @@ def find(start: Path | None = None) -> Path | None:
     """The learner's copy that a place (the current folder, if none is named) lies in; None outside of any."""
     place = (start or Path.cwd()).absolute()
     return next(filter(_is_copy, (place, *place.parents)), None)
+
+
+def as_given(copy: Path, name: str) -> Path:
+    """Where a notebook of the copy stands as the learner got it."""
+    return copy / GIVEN / name
 
 
 def _apply(batch: Batch, news: News) -> list[str]:

@@ -171,7 +171,7 @@ def _settle(was: Cell, mine: Cell, new: Cell) -> tuple[list[Cell], str]:
         return [yours], ""
     if was is not None and not _differ(was, mine):
         return [like(new, metadata=yours.metadata)], CHANGED
-    if was is not None and not _differ(was, new):
+    if was is not None and _says_the_same(was, new):
         return [yours], ""
     return [yours, _note(new)], BOTH
 
@@ -199,6 +199,11 @@ def _subject(cell: Cell) -> str | None:
 
 def _differ(one: Cell, other: Cell) -> bool:
     return content(one) != content(other)
+
+
+def _says_the_same(was: Cell, new: Cell) -> bool:
+    """Whether the kit changed no more than where lines end: that is no news to somebody who wrote an answer there."""
+    return was.cell_type == new.cell_type and "".join(was.source.split()) == "".join(new.source.split())
 
 
 def _metadata(was: Any, mine: Any, new: Any) -> dict[str, Any]:
