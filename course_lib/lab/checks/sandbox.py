@@ -80,9 +80,7 @@ async def guarded(
             explanation = _explained(error, code)
             if explanation is None:
                 raise
-            clear_frames(
-                error.__traceback__
-            )  # what was never awaited in them is noticed here, not in a later cell
+            _let_go(error)
             raise explanation from None
 
 
