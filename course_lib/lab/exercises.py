@@ -92,10 +92,9 @@ class Exercise:
 class UnknownExercise(Exception):
     def __init__(self, wanted: str) -> None:
         self.wanted = wanted
-        lesson = [exercise.id for exercise in exercises() if exercise.id[:2] == str(wanted)[:2]]
-        known = (
-            f"Lesson {lesson[0][:2]} has {', '.join(lesson)}." if lesson else "They are named like '07.2'."
-        )
+        number = str(wanted).partition(".")[0].zfill(2)  # whoever writes 7.2 means 07.2
+        lesson = [exercise.id for exercise in exercises() if exercise.id[:2] == number]
+        known = f"Lesson {number} has {', '.join(lesson)}." if lesson else "They are named like '07.2'."
         super().__init__(f"There is no exercise {wanted!r}. {known}")
 
 
