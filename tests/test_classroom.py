@@ -24,7 +24,6 @@ from course_lib.lab.classroom.results import NOT_YET, PASSED, Result
 from course_lib.lab.exercises import exercises, without_marks
 from course_lib.lab.release import SOLUTIONS, cut
 
-pytestmark = pytest.mark.xdist_group("classroom")  # one process makes the round once
 NAME = "07_eager_loading"
 ANSWERS = {each.id: without_marks(each.answer) for each in exercises() if each.lesson == NAME}
 HANGS = "while True:\n    pass"

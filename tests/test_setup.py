@@ -24,7 +24,7 @@ from course_lib.lab.doctor import ROOT
 
 OFFLINE = {"PIP_NO_INDEX": "1", "HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv*", "__pycache__", ".*_cache", ".ipynb_checkpoints", "course.db*"
+    ".git", ".venv*", "__pycache__", ".*_cache", ".ipynb_checkpoints", "course.db*", "my_course", "slides"
 )
 
 

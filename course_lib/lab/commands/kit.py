@@ -34,7 +34,7 @@ STEPS = {
     "format": "ruff format --check",
     "types": "mypy",
     "lessons": f"{NBVAL} {NOTEBOOKS}",
-    "tests": "pytest -n 2 --dist loadgroup",
+    "tests": "pytest -n 2 --dist loadfile",
 }
 
 
