@@ -1,13 +1,14 @@
 """Lesson 03: what a migration leaves of the rows, of the table around them, and of the program that is running.
 
-await migrate(engine, upgrade)        # runs upgrade(op) as our env.py would
+await try_migration(engine, rename_content)        # runs rename_content(op) as our env.py would
 """
 
 import inspect
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from course_lib.db import create_engine
 from course_lib.lab.checks.judging import BOTH, Attempt, judge
+from course_lib.lab.checks.kept import Picture, picture, require_column, require_rest, require_rows
 from course_lib.lab.checks.sandbox import NotYet, check_call, told
 from course_lib.lab.sql import watch
 from course_lib.models import User
@@ -28,20 +30,25 @@ KEEP_IDS = {"sqlite_autoincrement": True}
 CHANGE = re.compile(r"(ALTER|CREATE|DROP|INSERT|UPDATE|DELETE)\b")
 LONG = 90
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-IDS = "new ids"
+TITLE_RULE = "ck_posts_title_length"
 CAUSES = {
     "a NOT NULL column": "NOT NULL on rows",
     "contains null values": "NOT NULL on rows",
     "NOT NULL constraint failed": "NOT NULL on rows",
     'near "ALTER"': "batch mode missing",
+    "refer to the batch mode": "batch mode missing",
     "Constraint must have a name": "unnamed constraint",
 }
 """What an error says, and the misconception behind it."""
 
+PREFIX_TWICE = re.compile(r"((?:ck|uq|fk)_[a-z]+_)\1")
+COMPLETED = "`op.f` marks a name as complete. Before any other name the naming convention puts `{}`."
+IN_A_BATCH = "A batch runs where its block ends, so one of the lines inside it is meant."
+
 SIGN_UP = "INSERT INTO users (email, username, hashed_password{0}) VALUES ('{1}@example.org', '{1}', '?'{2})"
 
 
-async def migrate(engine: AsyncEngine, upgrade: Upgrade) -> None:
+async def try_migration(engine: AsyncEngine, upgrade: Upgrade) -> None:
     """Run `upgrade(op)` in one transaction, on a connection with foreign keys off, as our env.py does."""
     async with _engine_beside(engine) as own:
         await _run(own, upgrade)
@@ -76,32 +83,52 @@ async def _engine_beside(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
         await own.dispose()
 
 
-@judge("03.1")
+def _names_postgres(run: Callable[[Attempt], Awaitable[None]]) -> Callable[[Attempt], Awaitable[None]]:
+    """PostgreSQL comes second: whoever gets its diagnosis is told that SQLite had none."""
+
+    @wraps(run)
+    async def named(attempt: Attempt) -> None:
+        try:
+            await run(attempt)
+        except NotYet as fault:
+            if attempt.database == "sqlite":
+                raise
+            told_where = f"All is well on SQLite. On PostgreSQL: {fault.told}"
+            raise NotYet(fault.misconception, told_where, sent=fault.sent) from None
+
+    return named
+
+
+@judge("03.1", on=BOTH)
+@_names_postgres
 async def content_is_called_body(attempt: Attempt) -> None:
-    before = await _shape(attempt, "posts")
-    wanted = await _texts(attempt, "SELECT id, content FROM posts ORDER BY id")
+    before = await picture(attempt, "posts")
     await _upgraded(attempt)
-    after = await _shape(attempt, "posts")
-    _require_column(attempt, after, "posts.body")
+    after = await picture(attempt, "posts")
+    require_column(attempt, after, "posts.body")
     attempt.require(
-        "posts.content" not in after,
+        "posts.content" not in after.shape,
         "old column left",
         "`posts` now has both columns, `content` and `body`: that is no rename.",
     )
-    found = await _texts(attempt, "SELECT id, body FROM posts ORDER BY id")
-    empty = sum(not body for _, body in found)
+    before.rename("posts.content", "posts.body")
+    require_rows(attempt, before, after)
+    _require_texts(attempt, before.values["posts.body"], after.values["posts.body"])
     attempt.require(
-        found == wanted,
-        "values lost",
-        f"{len(wanted)} posts had a `content`. After `{attempt.name}`, the `body` of {empty} is empty.",
-    )
-    attempt.require(
-        "NOT NULL" in after["posts.body"],
+        "NOT NULL" in after.shape["posts.body"],
         "NOT NULL lost",
         "A post without `content` was refused; one without `body` is taken.",
     )
-    before["posts.body"] = before.pop("posts.content")
-    _require_rest(attempt, before, after)
+    require_rest(attempt, before, after)
+
+
+def _require_texts(attempt: Attempt, wanted: dict[int, Any], found: dict[int, Any]) -> None:
+    kept = sum(found[key] == text for key, text in wanted.items())
+    attempt.require(
+        kept == len(wanted),
+        "values lost",
+        f"{len(wanted)} posts had a `content`. After `{attempt.name}`, {kept} of them have the same text as `body`.",
+    )
 
 
 @judge("03.2")
@@ -139,7 +166,7 @@ async def _try_engine(attempt: Attempt, engine: AsyncEngine, called: str) -> Non
     with watch(engine) as attempt.sent, suppress(DBAPIError):
         await _run(engine, _fails_half_way)
     attempt.require(
-        "notes.id" not in await _shape(attempt, "notes"),
+        not (await picture(attempt, "notes")).shape,
         "half a migration",
         f"{called} the failed migration left its table `notes` behind: the next run fails at its first step.",
     )
@@ -155,37 +182,33 @@ def _fails_half_way(op: Any) -> None:
     op.execute("INSERT INTO nowhere VALUES (1)")
 
 
-@judge("03.3")
+@judge("03.3", on=BOTH)
+@_names_postgres
 async def everybody_has_a_display_name(attempt: Attempt) -> None:
-    before = await _shape(attempt, "users")
-    usernames = await _texts(attempt, "SELECT username FROM users ORDER BY id")
+    before = await picture(attempt, "users")
     await _upgraded(attempt)
-    after = await _shape(attempt, "users")
-    _require_column(attempt, after, "users.display_name")
-    found = await _texts(attempt, "SELECT username, display_name FROM users ORDER BY id")
+    after = await picture(attempt, "users")
+    require_column(attempt, after, "users.display_name")
+    require_rows(attempt, before, after)
+    _require_names(attempt, before.values["users.username"], after.values["users.display_name"])
     attempt.require(
-        [(name,) for name, _ in found] == usernames,
-        "rows lost",
-        f"There were {len(usernames)} users; after `{attempt.name}` there are {len(found)}.",
-    )
-    _require_names(attempt, found)
-    attempt.require(
-        "NOT NULL" in after["users.display_name"],
+        "NOT NULL" in after.shape["users.display_name"],
         "NULL still allowed",
         "Every user has a display name now, and the table still takes one without.",
     )
     attempt.require(
-        "default None" in after["users.display_name"],
+        "default None" in after.shape["users.display_name"],
         "default left behind",
         "Whoever signs up without a display name is given the default, and was to be refused.",
     )
-    before["users.display_name"] = "VARCHAR(50) NOT NULL, default None"
-    _require_rest(attempt, before, after)
+    before.shape["users.display_name"] = "VARCHAR(50) NOT NULL, default None"
+    require_rest(attempt, before, after)
 
 
-def _require_names(attempt: Attempt, found: list[tuple[Any, ...]]) -> None:
-    name, wrong = next(((name, shown) for name, shown in found if shown != name), ("", ""))
-    shown = {display for _, display in found}
+def _require_names(attempt: Attempt, usernames: dict[int, Any], found: dict[int, Any]) -> None:
+    pairs = [(usernames[key], shown) for key, shown in sorted(found.items())]
+    name, wrong = next(((name, shown) for name, shown in pairs if shown != name), ("", ""))
+    shown = set(found.values())
     told_names = f"The user {name!r} has the display name {wrong!r}; {name!r} was asked for."
     attempt.require(shown != {None}, "no backfill", told_names)
     attempt.require(len(shown) > 1, "one value for all", f"{told_names} So have all {len(found)} users.")
@@ -193,34 +216,65 @@ def _require_names(attempt: Attempt, found: list[tuple[Any, ...]]) -> None:
 
 
 @judge("03.4", on=BOTH)
+@_names_postgres
 async def three_hundred_letters(attempt: Attempt) -> None:
-    before = await _shape(attempt, "posts")
+    before = await picture(attempt, "posts")
     await _upgraded(attempt)
-    after = await _shape(attempt, "posts")
-    await _require_longer(attempt, after.get("posts.title", "").split(" ")[0])
-    attempt.require(
-        await _refusal(attempt, 301),
-        "limit lost",
-        f"{DATABASES[attempt.database]} stores a title of 301 letters; it was to refuse it.",
-    )
-    name = "ck_posts_title_length"
-    attempt.require(
-        name in after, "name lost", f"There is no constraint `{name}`: the next migration will not find it."
-    )
-    before["posts.title"] = before["posts.title"].replace("200", "300")
-    _require_rest(attempt, before, after)
+    after = await picture(attempt, "posts")
+    require_rows(attempt, before, after)
+    await _require_longer(attempt, before, after)
+    await _require_limit(attempt, after)
+    _require_old_name(attempt, after)
+    before.shape[TITLE_RULE] = after.shape[TITLE_RULE]
+    before.shape["posts.title"] = before.shape["posts.title"].replace("200", "300")
+    require_rest(attempt, before, after)
 
 
-async def _require_longer(attempt: Attempt, found: str) -> None:
+async def _require_longer(attempt: Attempt, before: Picture, after: Picture) -> None:
     refused = await _refusal(attempt, 300)
-    attempt.require(
-        "title_length" not in refused, "CHECK left behind", f"A title of 300 letters is refused: {refused}"
-    )
+    if "check constraint" in refused.lower():
+        untouched = after.shape.get(TITLE_RULE) == before.shape[TITLE_RULE]
+        raise attempt.not_yet(
+            "CHECK left behind" if untouched else "other limit",
+            f"A title of 300 letters is refused: {refused}. {_rules_of_title(after)}",
+        )
+    found = after.shape.get("posts.title", "").split(" ")[0]
     attempt.require(
         found == "VARCHAR(300)" and not refused,
         "type left behind" if found == "VARCHAR(200)" else "wrong type",
         f"The type is {found}; VARCHAR(300) was asked for. SQLite takes it as a remark, PostgreSQL obeys it.",
     )
+
+
+async def _require_limit(attempt: Attempt, after: Picture) -> None:
+    stored = f"{DATABASES[attempt.database]} stores a title of 301 letters; it was to refuse it."
+    refused, rules = await _refusal(attempt, 301), _rules_of_title(after)
+    attempt.require(refused or not rules, "other limit", f"{stored} {rules}")
+    attempt.require(
+        refused,
+        "limit lost",
+        f"{stored} No CHECK of the title is left. A batch takes its lines in their order: what is dropped after it "
+        "was made is gone.",
+    )
+
+
+def _require_old_name(attempt: Attempt, after: Picture) -> None:
+    name = next((name for name, rule in after.shape.items() if _is_of_title(rule)), "")
+    attempt.require(
+        TITLE_RULE in after.shape,
+        "prefix put twice" if PREFIX_TWICE.match(name) else "name lost",
+        f"The CHECK is called `{name}` now, and was to keep the name `{TITLE_RULE}`, by which the next migration looks "
+        f"for it. {COMPLETED.format('ck_posts_')}",
+    )
+
+
+def _rules_of_title(after: Picture) -> str:
+    rules = [f"`{name}` says {rule}." for name, rule in after.shape.items() if _is_of_title(rule)]
+    return " ".join(rules)
+
+
+def _is_of_title(rule: str) -> bool:
+    return rule.startswith("CHECK") and "title" in rule
 
 
 async def _refusal(attempt: Attempt, letters: int) -> str:
@@ -283,7 +337,7 @@ class _Rollout:
         if step != "expand()" and "expand()" not in self.done:
             raise NotYet("column not there yet", f"`{step}` finds no column `country`.")
         try:
-            await migrate(self.attempt.engine, migration)
+            await try_migration(self.attempt.engine, migration)
         except DBAPIError as error:
             raise NotYet(*await self._contract_failed(error)) from None
 
@@ -330,10 +384,18 @@ async def _upgraded(attempt: Attempt) -> None:
             with watch(own) as attempt.sent:
                 await _run(own, attempt.answer)
     except NotYet as fault:
-        cause = next((name for words, name in CAUSES.items() if words in fault.told), fault.misconception)
-        raise attempt.not_yet(cause, fault.told) from None
+        raise _with_its_cause(attempt, fault) from None
     finally:
         _leave_changes(attempt)
+        await attempt.engine.dispose()  # a connection to PostgreSQL keeps plans for the tables as they were
+
+
+def _with_its_cause(attempt: Attempt, fault: NotYet) -> NotYet:
+    cause = next((name for words, name in CAUSES.items() if words in fault.told), fault.misconception)
+    explained = f"{fault.told}. {IN_A_BATCH}" if "`with op.batch_alter_table" in fault.told else fault.told
+    if twice := PREFIX_TWICE.search(fault.told):
+        return attempt.not_yet("prefix put twice", f"{explained} {COMPLETED.format(twice[1])}")
+    return attempt.not_yet(cause, explained)
 
 
 def _leave_changes(attempt: Attempt) -> None:
@@ -344,63 +406,3 @@ def _leave_changes(attempt: Attempt) -> None:
 
 def _short(text: str) -> str:
     return text if len(text) <= LONG else f"{' '.join(text.split())[:LONG]} …"
-
-
-async def _texts(attempt: Attempt, question: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in await attempt.rows(sa.text(question))]
-
-
-async def _shape(attempt: Attempt, table: str) -> dict[str, str]:
-    """What the database has of this table, by name: columns, constraints, indexes, and its number of rows."""
-    async with attempt.engine.connect() as connection:
-        return await connection.run_sync(_shape_of, table)
-
-
-def _shape_of(connection: sa.Connection, table: str) -> dict[str, str]:
-    database = sa.inspect(connection)
-    if not database.has_table(table):
-        return {}
-    columns = {f"{table}.{each['name']}": _column(each) for each in database.get_columns(table)}
-    named = {
-        str(each["name"]): kind
-        for kind in ("check_constraints", "unique_constraints", "foreign_keys", "indexes")
-        for each in getattr(database, f"get_{kind}")(table)
-    }
-    rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(table)))
-    return columns | named | {IDS: _ids(connection, table), f"number of rows in {table}": str(rows)}
-
-
-def _ids(connection: sa.Connection, table: str) -> str:
-    if connection.dialect.name == "postgresql":
-        return "a sequence"  # it never goes back
-    sql = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": table})
-    return "AUTOINCREMENT" if "AUTOINCREMENT" in str(sql).upper() else "the highest and one"
-
-
-def _column(each: Mapping[str, Any]) -> str:
-    return f"{each['type']} {'NULL' if each['nullable'] else 'NOT NULL'}, default {each['default']}"
-
-
-def _require_column(attempt: Attempt, after: Mapping[str, str], column: str) -> None:
-    attempt.require(
-        column in after, "column not there", f"After `{attempt.name}` there is no column `{column}`."
-    )
-
-
-def _require_rest(attempt: Attempt, wanted: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Everything is there as it was, or as it was to become, and no column is left over."""
-    attempt.require(
-        after.get(IDS) == wanted[IDS],
-        "ids given twice",
-        "Batch mode made a table without AUTOINCREMENT: when the last row is deleted, the next one gets its id.",
-    )
-    other = next((name for name, what in wanted.items() if after.get(name) != what), "")
-    attempt.require(
-        not other,
-        "something else changed",
-        f"`{other}` is {after.get(other, 'gone')}; it was to be: {wanted.get(other)}.",
-    )
-    columns = [name for name in after if "." in name and name not in wanted]
-    attempt.require(
-        not columns, "column left over", f"Nobody asked for the new column `{''.join(columns[:1])}`."
-    )
