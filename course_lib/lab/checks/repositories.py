@@ -1,11 +1,11 @@
 """Lesson 04: who says commit, what reaches the SQL and the row, in which order, and what an error takes along."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,8 @@ from course_lib.repositories import PostRepository, TagRepository
 ATTACKS = ("nothing' UNION SELECT hashed_password FROM users --", "nothing' OR '1' = '1")
 PLAIN_TITLE = "Rye and patience"
 HONEST_TITLES = ("Don't wait for the dough", "Late again :why not")
+NEAR_TITLES = ("%", "Rye and patienc_", "RYE AND PATIENCE", "Rye", "patience")
+"""No post has one of these. They find the plain title where a title is taken for a pattern."""
 
 NOT_FOR_VISITORS = {
     "is_admin": True,
@@ -30,37 +32,69 @@ NOT_FOR_VISITORS = {
 """What a form may smuggle in; sam is neither an administrator nor active."""
 
 MISHAPS = (SQLAlchemyError, CourseError)
+REFUSALS = (*MISHAPS, ValueError, LookupError, RuntimeError)
+"""What a function may make of an error of the database."""
+
+CALLERS_OWN = Tag.name == "the caller's own"
 
 
 @judge("04.1")
 async def the_caller_decides(attempt: Attempt) -> None:
     author, title = await attempt.key("yuki"), f"Move {attempt.chance.randrange(10, 99)}"
-    async with attempt.sessions() as session:
-        session.add(Tag(name="the caller's own"))
-        await session.flush()
+    async with _callers_session(attempt) as session:
         post = await attempt.call(session, author, title)
         _require_model(attempt, post, Post)
         key = vars(post).get("id")  # before the next statement flushes what the function did not
-        await _require_open(attempt, session, count_of(select(Tag).where(Tag.name == "the caller's own")))
+        await _require_open(attempt, session)
         attempt.require(
             key,
             "not flushed",
             f"The post that `{attempt.name}` returned has no id, and the caller needs it for the next row.",
         )
         await session.commit()
+    await _require_row(attempt, key, (author, title, False))
+    attempt.sent_at_most(1, "too many statements", "The INSERT brings the id back.")
+    await _refuse(attempt, title)
+
+
+async def _require_row(attempt: Attempt, key: Any, wanted: tuple[Any, ...]) -> None:
     found = select(Post.author_id, Post.title, Post.published).where(Post.id == key)
     rows = [tuple(row) for row in await attempt.rows(found)]
     attempt.require(
-        rows == [(author, title, False)],
+        rows == [wanted],
         "wrong row",
         f"After the caller's commit, the rows with this id, as (author, title, published), are {rows}; "
-        f"{(author, title, False)} was asked for.",
+        f"{wanted} was asked for.",
     )
-    attempt.sent_at_most(1, "too many statements", "The INSERT brings the id back.")
+
+
+async def _refuse(attempt: Attempt, title: str) -> None:
+    """A post that the database refuses: the caller hears of it, and goes back to a savepoint of its own."""
+    await attempt.change(delete(Tag).where(CALLERS_OWN))
+    nobody = await attempt.scalar(select(func.max(User.id))) + 1
+    async with _callers_session(attempt) as session:
+        savepoint = await session.begin_nested()
+        outcome = await attempt.call(session, nobody, title, expected=REFUSALS)
+        with suppress(SQLAlchemyError):  # where the function has ended it
+            await savepoint.rollback()
+            await session.commit()
+    called = f"No user has the id {nobody}, so the database refuses `{attempt.name}(session, {nobody}, {title!r})`."
+    attempt.require(
+        isinstance(outcome, REFUSALS),
+        "error swallowed",
+        f"{called} It returned {outcome!r:.60} and raised nothing: the caller takes the import for whole.",
+    )
+    attempt.require(
+        await attempt.scalar(count_of(select(Tag).where(CALLERS_OWN))),
+        "rollback too wide",
+        f"{called} The caller had a savepoint for that, and went back to it. But by then all was rolled back, with "
+        "what the caller had done before. How much is taken back is for the caller to say.",
+    )
 
 
 @judge("04.2")
 async def a_title_is_a_title(attempt: Attempt) -> None:
+    await attempt.change(text("CREATE INDEX by_content ON posts (title, content)"))
     for title in (PLAIN_TITLE, *HONEST_TITLES):
         await attempt.change(insert(Post).values(await _namesakes(attempt, title)))
     await _find(attempt, PLAIN_TITLE)
@@ -68,15 +102,18 @@ async def a_title_is_a_title(attempt: Attempt) -> None:
         await _attack(attempt, attack)
     for title in HONEST_TITLES:
         await _find(attempt, title, expected=(SQLAlchemyError,))
+    for title in NEAR_TITLES:
+        await _miss(attempt, title)
     attempt.sent_at_most(1, "too many statements", "One SELECT finds them all.")
 
 
 async def _namesakes(attempt: Attempt, title: str) -> list[dict[str, object]]:
-    """Two published posts and a draft of one title."""
+    """Two published posts and a draft of one title. An index has them the other way round than their keys."""
     author = await attempt.key("mira")
+    numbers = sorted(attempt.chance.sample(range(100, 999), 3), reverse=True)
     return [
         {"title": title, "content": f"Text {number}", "published": shown, "author_id": author}
-        for number, shown in zip(attempt.chance.sample(range(100, 999), 3), (True, False, True), strict=True)
+        for number, shown in zip(numbers, (True, False, True), strict=True)
     ]
 
 
@@ -91,6 +128,18 @@ async def _attack(attempt: Attempt, title: str) -> None:
         not got,
         "SQL injection",
         f"{called} got back what no visitor may see, such as `{max(got, default='')[:40]}`.",
+    )
+
+
+async def _miss(attempt: Attempt, title: str) -> None:
+    async with attempt.sessions() as session:
+        got = await attempt.call(session, title)
+    _require_texts(attempt, got)
+    attempt.require(
+        not got,
+        "other titles found",
+        f"`{attempt.name}` was called with the title `{title}`, which no post has, and returned {len(got)} texts. "
+        "Another title was taken for it.",
     )
 
 
@@ -114,7 +163,11 @@ async def _find(attempt: Attempt, title: str, *, expected: tuple[type[Exception]
 def _require_same(attempt: Attempt, got: list[str], wanted: list[str]) -> None:
     returned = f"`{attempt.name}` returned {got}; {wanted} was asked for."
     attempt.require(sorted(got) == sorted(wanted), "wrong posts", returned)
-    attempt.require(got == wanted, "order lost", returned)
+    attempt.require(
+        got == wanted,
+        "order lost",
+        f"{returned} Without a word about the order, the database may go along an index instead of the keys.",
+    )
 
 
 @judge("04.3")
@@ -194,7 +247,7 @@ async def only_what_the_form_may_say(attempt: Attempt) -> None:
     attempt.require(
         not refused, "form refused", f"{refused} The rest of the form was to be saved all the same."
     )
-    for form in ({"email": "new@example.net"}, {"username": "new"}, {}):
+    for form in ({"email": "new@example.net"}, {"username": "new"}, {}, _both_fields(attempt)):
         await _save_a_part(attempt, sam, form)
     await _save_for_nobody(attempt)
 
@@ -203,13 +256,23 @@ async def _smuggle(attempt: Attempt, key: int, field: str) -> str:
     """'' when the field was left out, 'through' when it reached the row, else what it raised."""
     form = _both_fields(attempt) | {field: NOT_FOR_VISITORS[field]}
     [before] = await attempt.rows(_guarded_columns().where(User.id == key))
-    async with attempt.sessions() as session:
+    async with _callers_session(attempt) as session:
         user = await attempt.call(session, key, dict(form), expected=MISHAPS)
         if isinstance(user, MISHAPS):
+            _require_one_row(attempt, user)
             return f"`{attempt.name}` was given a form with `{field}`, and raises {told(user)}."
         await _require_open(attempt, session)
         after = await _seen(session, _guarded_columns().where(User.username == form["username"]))
     return "through" if after not in ([], [before]) else ""
+
+
+def _require_one_row(attempt: Attempt, error: Exception) -> None:
+    """Nobody has the new address or the new name: whoever meets them writes them into a second row."""
+    attempt.require(
+        not isinstance(error, IntegrityError) or "UNIQUE" not in str(error),
+        "WHERE missing",
+        f"`{attempt.name}` was to change one user, and wrote the same into a second one: {told(error)}.",
+    )
 
 
 def _both_fields(attempt: Attempt) -> dict[str, Any]:
@@ -227,17 +290,26 @@ async def _save_a_part(attempt: Attempt, key: int, form: dict[str, str]) -> None
     wanted = tuple((before._asdict() | form).values())
     called = f"`{attempt.name}` was given the form {form}"
     async with attempt.sessions() as session:
-        user = await attempt.call(session, key, dict(form), expected=MISHAPS)
-        after = user if isinstance(user, MISHAPS) else await _seen(session, columns)
-        if isinstance(after, MISHAPS):
-            raise attempt.not_yet(
-                "absent field emptied" if form else "empty form", f"{called}, and raises {told(after)}"
-            )
+        user = await attempt.call(session, key, dict(form), expected=(*MISHAPS, KeyError))
+        attempt.require(
+            attempt.sent or not form, "nothing sent", f"{called}. It sent no statement, so it saved nothing."
+        )
+        after: Any = user if isinstance(user, Exception) else await _seen(session, columns)
+        _require_no_mishap(attempt, called, form, after)
         _require_model(attempt, user, User)
         _require_saved(attempt, f"{called}, and", before=tuple(before), after=tuple(after[0]), wanted=wanted)
         shown = (user.email, user.username)
     attempt.require(shown == wanted, "stale object", f"{called}. The returned user shows {shown}.")
     attempt.sent_at_most(2, "too many statements", "At most a SELECT and an UPDATE.")
+
+
+def _require_no_mishap(attempt: Attempt, called: str, form: dict[str, str], after: object) -> None:
+    if isinstance(after, Exception):
+        absent = "absent field demanded" if isinstance(after, KeyError) else "absent field emptied"
+        raise attempt.not_yet(
+            absent if form else "empty form",
+            f"{called}, and raises {told(after)}. What a form does not have stays as it was.",
+        )
 
 
 def _require_saved(
@@ -252,11 +324,14 @@ def _require_saved(
 async def _save_for_nobody(attempt: Attempt) -> None:
     nobody = await attempt.scalar(select(func.max(User.id))) + 1
     async with attempt.sessions() as session:
-        user = await attempt.call(session, nobody, _both_fields(attempt))
+        user = await attempt.call(
+            session, nobody, _both_fields(attempt), expected=(*MISHAPS, AttributeError, TypeError)
+        )
+    did = f"raises {told(user)}" if isinstance(user, Exception) else f"returned {user!r:.60}"
     attempt.require(
         user is None,
         "unknown id",
-        f"No user has the id {nobody}. `{attempt.name}` returned {user!r:.60}; None was asked for.",
+        f"No user has the id {nobody}. Asked to change it, `{attempt.name}` {did}; None was asked for.",
     )
 
 
@@ -279,10 +354,9 @@ async def only_the_new_ones(attempt: Attempt) -> None:
     )
     names = [first, taken, last]
     called = f"`add_tags(session, {names})`, where {taken!r} is taken,"
-    async with attempt.sessions() as session:
-        session.add(Tag(name="the caller's own"))
-        await session.flush()
+    async with _callers_session(attempt) as session:
         added = await attempt.call(session, names, function=add_tags, expected=(SQLAlchemyError,))
+        _end_behind_the_failure(attempt)
         if isinstance(added, SQLAlchemyError):
             name = "error let out" if isinstance(added, IntegrityError) else "savepoint missing"
             raise attempt.not_yet(name, f"{called} raises {told(added).partition('. ')[0]}.")
@@ -294,6 +368,14 @@ async def only_the_new_ones(attempt: Attempt) -> None:
     attempt.require(
         {first, last} <= stored, "not saved", f"{called} returned {added}, and did not save them all."
     )
+
+
+def _end_behind_the_failure(attempt: Attempt) -> None:
+    """What is sent after the taken name is no evidence, and three INSERTs alike would look like N+1."""
+    sent = attempt.sent.everything
+    failed = [place for place, each in enumerate(sent) if each.error]
+    later = [place for place, each in enumerate(sent) if failed and place > failed[0] and not each.is_mark]
+    del sent[later[0] if later else len(sent) :]
 
 
 def _require_kept(attempt: Attempt, called: str, stored: set[str]) -> None:
@@ -326,7 +408,16 @@ def _require_model(attempt: Attempt, got: object, model: type) -> None:
     )
 
 
-async def _require_open(attempt: Attempt, session: AsyncSession, callers: Any = None) -> None:
+@asynccontextmanager
+async def _callers_session(attempt: Attempt) -> AsyncIterator[AsyncSession]:
+    """A session in which the caller has done something of its own, not committed yet."""
+    async with attempt.sessions() as session:
+        session.add(Tag(name="the caller's own"))
+        await session.flush()
+        yield session
+
+
+async def _require_open(attempt: Attempt, session: AsyncSession) -> None:
     """The caller's transaction goes on: no COMMIT was sent, no ROLLBACK, and what was done in it is there."""
     marks = [statement.text for statement in attempt.sent.everything if statement.is_mark]
     attempt.require(
@@ -335,7 +426,7 @@ async def _require_open(attempt: Attempt, session: AsyncSession, callers: Any = 
         f"`{attempt.name}` sent COMMIT. Its caller can no longer take back what it did in this transaction.",
     )
     attempt.require(
-        session.in_transaction() and (callers is None or await session.scalar(callers)),
+        session.in_transaction() and await session.scalar(count_of(select(Tag).where(CALLERS_OWN))),
         "transaction ended",
         f"After `{attempt.name}` the caller's transaction is over, and what the caller did in it is lost.",
     )
