@@ -10,8 +10,11 @@ from sqlalchemy.exc import DBAPIError
 
 from course_lib.errors import OutOfRange
 from course_lib.lab.checks.judging import Attempt, judge
-from course_lib.lab.checks.sandbox import NotYet, told
+from course_lib.lab.checks.listings import a_list, all_of, limited_in_order, most_rows, shown
+from course_lib.lab.checks.sandbox import told
 from course_lib.lab.people import FIRST_POST_AT
+from course_lib.lab.plan_words import SCAN, WALK, Step, from_sqlite
+from course_lib.lab.sql import MARK
 from course_lib.models import Post
 
 TOO_LOW = ((1, -1), (0, 5), (1, 0), (-3, 5))
@@ -49,10 +52,13 @@ async def _refused(attempt: Attempt, page: int, per_page: int, misconception: st
 
 
 def _bad_number_taken(attempt: Attempt, got: object, called: str, *, misconception: str) -> None:
-    count = f"{len(got)} post{'s' * (len(got) != 1)}" if isinstance(got, Sequence) else f"{got!r:.60}"
+    if got is None:
+        raise attempt.not_yet("nothing returned", f"{called} returned None. OutOfRange was asked for.")
+    posts = a_list(attempt, got, of="posts", called=called)
+    count = f"{len(posts)} post{'s' * (len(posts) != 1)}"
     bent = len(attempt.sent) == 0 or (misconception == "bounds unchecked" and "per_page=-1" in called)
     attempt.require(
-        not (bent and (not isinstance(got, Sequence) or len(got) <= 100)),
+        not (bent and len(posts) <= 100),
         "number bent",
         f"{called} returned {count}. Whoever typed that gets an answer to another question, and is not told.",
     )
@@ -69,7 +75,16 @@ async def _shown(attempt: Attempt, page: int, per_page: int) -> None:
         raise attempt.not_yet(
             "bounds too narrow", f"{called} refused them: {got}. Both are within the bounds."
         )
-    keys = [getattr(post, "id", post) for post in _list(attempt, got)]
+    posts = a_list(attempt, got, of="posts", called=called)
+    all_of(attempt, posts, Post, of="posts", called=called)
+    fetched = most_rows(attempt)
+    attempt.require(
+        fetched <= per_page,
+        "all rows fetched",
+        f"{called} fetched {fetched} rows for a page of {per_page}.",
+    )
+    limited_in_order(attempt, called)
+    keys = [post.id for post in posts]
     attempt.require(
         keys == wanted, "wrong posts", f"{called} returned the posts {keys[:5]}; they begin {wanted[:5]}."
     )
@@ -148,34 +163,26 @@ async def _page_of(attempt: Attempt, author: int, page: int, *, pages: int) -> l
     if not isinstance(got, tuple | list) or len(got) != 2 or isinstance(got[1], Sequence):
         raise attempt.not_yet(
             "not a pair",
-            f"{called} returned {got!r:.80}; a list of titles and a number of pages was asked for.",
+            f"{called} returned {shown(got)}; a list of titles and a number of pages was asked for.",
         )
-    titles = list(_list(attempt, got[0]))
-    attempt.require(
-        all(isinstance(title, str) for title in titles),
-        "not a list of titles",
-        f"{called} returned {titles[:1]!r:.80} … in place of titles.",
-    )
+    titles = list(a_list(attempt, got[0], of="titles", called=called))
+    all_of(attempt, titles, str, of="titles", called=called)
     _cheap_enough(attempt, called)
     attempt.require(
         got[1] == pages,
         "wrong total",
-        f"{called} tells of {got[1]} pages; the published posts of this author fill {pages}.",
+        f"{called} gives {shown(got[1])} as the number of pages; for the published posts of this author it is "
+        f"{pages}.",
     )
     return titles
 
 
 def _cheap_enough(attempt: Attempt, called: str) -> None:
-    rows = max((sent.rows or 0 for sent in attempt.sent), default=0)
+    rows = most_rows(attempt)
     attempt.require(
         rows <= 5, "all rows fetched", f"{called} fetched {rows} rows, and 5 fit on a page: who should count?"
     )
-    lines = [sent.text.upper() for sent in attempt.sent if "LIMIT" in sent.text.upper()]
-    attempt.require(
-        all("ORDER BY" in line for line in lines),
-        "LIMIT without ORDER BY",
-        f"{called} asked for some five rows, in no order: the database gives whichever it meets first.",
-    )
+    limited_in_order(attempt, called)
     attempt.sent_at_most(2, "too many statements", "One for the rows, one for their number.")
 
 
@@ -211,7 +218,11 @@ def _each_once(attempt: Attempt, seen: Sequence[str], times: dict[str, datetime]
 @judge("08.4")
 async def one_row_more(attempt: Attempt) -> None:
     letters = attempt.order(await attempt.call())
-    attempt.require(letters, "not an order", f"`{attempt.name}` returned no letter.")
+    attempt.require(
+        len(letters) < len(attempt.blocks),
+        "line too many",
+        f"`{attempt.name}` returned all {len(letters)} lines, and one is left over: which one undoes another?",
+    )
     page = attempt.program(
         [attempt.blocks[letter] for letter in letters],
         first="async def page(session, limit, last):",
@@ -248,7 +259,7 @@ def _one_page(attempt: Attempt, got: object, limit: int) -> tuple[list[int], Any
         )
     keys, called = list(got[0]), f"`page` was called with limit={limit}, and"
     attempt.require(len(keys) <= limit, "one row too many", f"{called} returned {len(keys)} keys.")
-    rows = max((sent.rows or 0 for sent in attempt.sent), default=0)
+    rows = most_rows(attempt)
     attempt.require(rows <= limit + 1, "all rows fetched", f"{called} fetched {rows} rows.")
     return keys, got[1]
 
@@ -268,7 +279,8 @@ def _all_met(attempt: Attempt, seen: Sequence[int], every: Sequence[int], *, lim
     attempt.require(
         list(seen) != list(every[: len(seen)]) or len(seen) == len(every),
         "ends too early",
-        f"{read} The bookmark said that nothing follows. What did it ask?",
+        f"{read} The last page fetched {most_rows(attempt)} rows, and gave no bookmark: `len(keys) > limit` was false. "
+        "How many keys were there when it was asked?",
     )
     lost = next((key for key in every if key not in set(seen)), None)
     attempt.require(
@@ -300,30 +312,24 @@ async def _next(attempt: Attempt, every: Sequence[int], place: int, *, limit: in
     async with attempt.sessions() as session:
         last = await session.get_one(Post, every[place])
         with _as_driven(attempt) as driven:
-            got = _list(attempt, await attempt.call(session, last, limit))
-    keys = [getattr(row, "id", row) for row in got]
-    attempt.require(
-        all(isinstance(key, int) for key in keys),
-        "not a list of keys",
-        f"`{attempt.name}` returned {keys[:1]!r:.80} … in place of keys.",
-    )
-    wanted = list(every[place + 1 : place + 1 + limit])
+            got = a_list(attempt, await attempt.call(session, last, limit), of="keys")
+        same_time = list(await session.scalars(select(Post.id).where(Post.created_at == last.created_at)))
+    all_of(attempt, got, int, of="keys")
+    keys, wanted = list(got), list(every[place + 1 : place + 1 + limit])
     called = (
         f"The page ended with post {every[place]}. Behind it come {wanted}; `{attempt.name}` returned {keys}."
     )
     attempt.sent_at_most(1, "too many statements", "One condition finds the whole page.")
     _ordered(attempt, keys, called, wanted=wanted)
-    _ties_met(attempt, keys, called, before=every[: place + 1], behind=wanted)
+    _none_again(attempt, keys, called, before=every[: place + 1], behind=wanted)
+    _none_missed(attempt, keys, called, behind=wanted, same_time=same_time)
     attempt.require(keys == wanted, "wrong posts", called)
+    _no_row_in_vain(attempt, called, limit)
     return driven
 
 
 def _ordered(attempt: Attempt, keys: Sequence[int], called: str, *, wanted: Sequence[int]) -> None:
-    attempt.require(
-        all("ORDER BY" in sent.text.upper() for sent in attempt.sent if "LIMIT" in sent.text.upper()),
-        "LIMIT without ORDER BY",
-        f"{called} The statement names no order, and the database gives whichever it meets first.",
-    )
+    limited_in_order(attempt, f"`{attempt.name}`")
     attempt.require(
         keys == wanted or sorted(keys) != sorted(wanted),
         "ties undecided",
@@ -331,21 +337,41 @@ def _ordered(attempt: Attempt, keys: Sequence[int], called: str, *, wanted: Sequ
     )
 
 
-def _ties_met(
+def _none_again(
     attempt: Attempt, keys: Sequence[int], called: str, *, before: Sequence[int], behind: Sequence[int]
 ) -> None:
     again = set(keys) & set(before)
-    missed = [key for key in behind[: len(keys) + 1] if key not in keys]
     attempt.require(
-        not (again and missed and behind[0] in missed),
+        not (again and behind and behind[0] not in keys),
         "pair of mixed order",
         f"{called} Of one time the *lower* id comes first. Which id does the condition ask for?",
     )
     attempt.require(not again, "rows repeated", f"{called} The reader has seen {sorted(again)}.")
+
+
+def _none_missed(
+    attempt: Attempt, keys: Sequence[int], called: str, *, behind: Sequence[int], same_time: Sequence[int]
+) -> None:
+    missed = next((key for key in behind[: len(keys) + 1] if key not in keys), None)
     attempt.require(
-        not missed,
+        missed not in same_time,
         "ties lost",
-        f"{called} {missed[:1]} is missing. Compare its time with that of the last post.",
+        f"{called} {missed} is missing. Compare its time with that of the last post.",
+    )
+    attempt.require(
+        missed is None,
+        "earlier posts lost",
+        f"{called} {missed} is missing. Its time is earlier than that of the last post: which condition keeps it out?",
+    )
+
+
+def _no_row_in_vain(attempt: Attempt, called: str, limit: int) -> None:
+    """One row more is a good way to see whether another page follows."""
+    rows = most_rows(attempt)
+    attempt.require(
+        rows <= limit + 1,
+        "all rows fetched",
+        f"{called} Right, but the database sent {rows} rows for a page of {limit}: who should cut it off?",
     )
 
 
@@ -365,24 +391,25 @@ def _as_driven(attempt: Attempt) -> Iterator[list[tuple[str, Any]]]:
 
 
 async def _searched(attempt: Attempt, driven: Sequence[tuple[str, Any]]) -> None:
-    """The plan of each SELECT leads to the bookmark, so the posts before it are not read."""
-    selects = [(sent, values) for sent, values in driven if sent.startswith("SELECT")]
+    """Each plan leads to the bookmark, so the posts before it are not read."""
     async with attempt.engine.connect() as connection:
-        for sent, values in selects:
-            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent}", values)
-            steps = [str(step.detail) for step in plan]
+        for sent, values in driven:
+            if MARK.match(sent):
+                continue
+            plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent}", values)).all()
+            walked = _walked(from_sqlite(plan, sent))
             attempt.require(
-                not any(step.startswith("SCAN") for step in steps),
+                not walked,
                 "index walked",
-                f"`{attempt.name}` finds the right posts. But its plan says `{steps[0]}`: the database reads all the "
-                "posts before the bookmark, and tests each. It should search the index and begin at the bookmark.",
+                f"`{attempt.name}` finds the right posts. But `explain` says that it {''.join(walked[:1])}: so the "
+                "database reads all the posts before the bookmark, and tests each. It should search the index and "
+                "begin at the bookmark.",
             )
 
 
-def _list(attempt: Attempt, got: object) -> Sequence[Any]:
-    if not isinstance(got, Sequence) or isinstance(got, str):
-        raise NotYet("not a list", f"`{attempt.name}` returned {got!r:.80}; a list was asked for.")
-    return got
+def _walked(steps: Sequence[Step]) -> list[str]:
+    """The steps that read a table or an index from its beginning on; a subquery may be read so."""
+    return [inner.words for step in steps for _, inner in step.every() if inner.kind in (SCAN, WALK)]
 
 
 async def _write(attempt: Attempt, posts: Sequence[dict[str, Any]], *, author: int | None = None) -> None:
