@@ -9,6 +9,7 @@ async def everybodys_posts(attempt: Attempt) -> None:
 
 import asyncio
 import linecache
+import reprlib
 import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -118,7 +119,7 @@ class Attempt:
             return error
         except NotYet as fault:
             if fault.misconception == "error in the code":
-                fault.told += f" That was the call `{_in_words(called, arguments)}`."
+                fault.told = f"{fault.told.rstrip('.')}. That was the call `{_in_words(called, arguments)}`."
             raise
 
     def not_yet(self, misconception: str, told: str) -> NotYet:
@@ -297,7 +298,7 @@ def _in_words(function: Callable[..., Any], arguments: Sequence[object]) -> str:
     """A call as a learner would write it."""
     kinds = {AsyncSession: "session", async_sessionmaker: "sessions", AsyncEngine: "engine"}
     words = [
-        next((word for kind, word in kinds.items() if isinstance(each, kind)), f"{each!r:.40}")
+        next((word for kind, word in kinds.items() if isinstance(each, kind)), reprlib.repr(each))
         for each in arguments
     ]
     return f"{getattr(function, '__name__', 'it')}({', '.join(words)})"
