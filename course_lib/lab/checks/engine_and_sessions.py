@@ -1,9 +1,10 @@
 """Lesson 01: is it committed, is every connection given back, and has each task a session of its own?"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from inspect import iscoroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from inspect import isawaitable, iscoroutine
+from traceback import walk_tb
 from typing import Any
 
 from sqlalchemy import func, select
@@ -11,7 +12,9 @@ from sqlalchemy.exc import IntegrityError, InvalidRequestError, PendingRollbackE
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from course_lib.db import create_engine
+from course_lib.lab.checks.desk import Desk, Question, Unanswered
 from course_lib.lab.checks.judging import Attempt, judge
+from course_lib.lab.checks.remembered import RememberedSessions
 from course_lib.lab.checks.sandbox import NotYet, check_call, finished, guarded, told
 from course_lib.lab.sql import Statements
 from course_lib.models import Tag, User
@@ -25,10 +28,11 @@ how_many_tags = select(func.count()).select_from(Tag)
 
 @judge("01.1")
 async def signed_up_for_good(attempt: Attempt) -> None:
-    username = attempt.chance.choice(NEWCOMERS)
-    got = await attempt.call(attempt.sessions, username)
+    username, sessions = attempt.chance.choice(NEWCOMERS), RememberedSessions(attempt.engine)
+    got = await attempt.call(sessions, username)
     found = await attempt.rows(select(User.id, User.email).where(User.username == username))
     called = f"`{attempt.name}(sessions, {username!r})`"
+    _used_the_sessions(attempt, sessions, called)
     attempt.require(
         any(statement.text.startswith("INSERT") for statement in attempt.sent),
         "nothing sent",
@@ -47,7 +51,16 @@ async def signed_up_for_good(attempt: Attempt) -> None:
         f"The new row has the address {email!r}; {username + '@example.org'!r} was asked for.",
     )
     _is_the_id(attempt, got, key)
-    _nothing_left_open(attempt, called)
+    _nothing_left_open(attempt, sessions, called)
+
+
+def _used_the_sessions(attempt: Attempt, sessions: RememberedSessions, called: str) -> None:
+    attempt.require(
+        sessions.opened or attempt.sent,
+        "sessions not used",
+        f"{called} never opened one of the `sessions` that it was given, so this database was not asked. Does it use "
+        "others, such as those of the notebook, or none?",
+    )
 
 
 def _is_the_id(attempt: Attempt, got: object, key: int) -> None:
@@ -67,20 +80,37 @@ def _is_the_id(attempt: Attempt, got: object, key: int) -> None:
 @judge("01.2")
 async def read_and_closed(attempt: Attempt) -> None:
     key, nobody = await attempt.key("yuki"), await attempt.scalar(func.max(User.id).select()) + 1
-    got = await attempt.call(attempt.sessions, key)
-    _nothing_left_open(attempt, f"`{attempt.name}(sessions, {key})`")
+    called, sessions = f"`{attempt.name}(sessions, {key})`", RememberedSessions(attempt.engine)
+    got = await attempt.call(sessions, key, expected=(LookupError,))
+    _used_the_sessions(attempt, sessions, called)
+    _nothing_left_open(attempt, sessions, called)
+    attempt.require(
+        not isinstance(got, LookupError),
+        "error for a user who exists",
+        f"{called} raised {told(got)}. But the user {key} exists, and is called 'yuki'.",
+    )
     attempt.require(
         isinstance(got, str) and got == "yuki",
         "wrong name",
-        f"`{attempt.name}(sessions, {key})` returned {got!r:.60}; the user {key} is called 'yuki'.",
+        f"{called} returned {got!r:.60}; the user {key} is called 'yuki'.",
     )
-    got = await attempt.call(attempt.sessions, nobody, expected=(LookupError,))
-    left = attempt.left_open()
     attempt.require(
-        left == 0,
+        attempt.sent,
+        "nothing sent",
+        f"{called} returned {got!r:.60} and had asked nobody: no statement was sent.",
+    )
+    await _nobody_is_looked_for(attempt, sessions, nobody, called)
+
+
+async def _nobody_is_looked_for(
+    attempt: Attempt, sessions: RememberedSessions, nobody: int, called: str
+) -> None:
+    got = await attempt.call(sessions, nobody, expected=(LookupError,))
+    attempt.require(
+        attempt.left_open() == 0 and sessions.unclosed() == 0,
         "left open after an error",
-        f"`{attempt.name}(sessions, {key})` found a user and gave its connection back. For the key {nobody}, which "
-        "nobody has, a connection stayed in use. Which line is never reached then?",
+        f"{called} found a user and closed its session. For the key {nobody}, which nobody has, the session stayed "
+        "open. Which line is never reached then?",
     )
     attempt.require(
         isinstance(got, LookupError),
@@ -90,68 +120,71 @@ async def read_and_closed(attempt: Attempt) -> None:
     )
 
 
-class Desk:
-    """Questions for the function: they note which session each was given, how many were asked at once, what failed."""
-
-    def __init__(self) -> None:
-        self.sessions: list[object] = []
-        self.refusals: list[str] = []
-        self.at_work = self.most_at_work = 0
-        self.others_answered = asyncio.Event()
-
-    def question(self, key: int, *, slow: bool = False) -> Callable[[Any], Awaitable[object]]:
-        async def name_of_one(session: Any) -> object:
-            with self._noted(session):
-                name = await session.scalar(select(User.username).where(User.id == key))
-                if slow and self.at_work > 1:
-                    await self.others_answered.wait()
-                return name
-
-        return name_of_one
-
-    @contextmanager
-    def _noted(self, session: object) -> Iterator[None]:
-        self.sessions.append(session)
-        self.at_work += 1
-        self.most_at_work = max(self.at_work, self.most_at_work)
-        try:
-            yield
-        except InvalidRequestError as error:
-            self.refusals.append(told(error))
-            raise
-        finally:
-            self.at_work -= 1
-            if self.at_work == 1:
-                self.others_answered.set()
-
-    @property
-    def different_sessions(self) -> int:
-        return len({id(session) for session in self.sessions})
-
-
 @judge("01.3")
 async def asked_all_at_once(attempt: Attempt) -> None:
     people = attempt.chance.sample(await attempt.rows(select(User.id, User.username)), 4)
     people.sort(key=lambda person: person.username, reverse=True)
-    desk = Desk()
+    desk, sessions = Desk(), RememberedSessions(attempt.engine)
     questions = [desk.question(key, slow=place == 0) for place, (key, _) in enumerate(people)]
-    check_call(attempt.answer, (attempt.sessions, questions))
-    got: Any = None
-    # Not `attempt.call`: its watch would mix up what several tasks send through one connection.
-    async with guarded(attempt.answer, expected=(InvalidRequestError,)):
-        with suppress(InvalidRequestError):
-            got = await finished(attempt.answer(attempt.sessions, questions))
-    _close_coroutines(got)
+    got = await _answers(attempt, sessions, questions)
+    _awaited(attempt, got)
     _every_question_has_its_session(attempt, desk)
     _are_the_answers(attempt, got, [name for _, name in people])
-    _nothing_left_open(attempt, f"`{attempt.name}` with four questions")
+    _nothing_left_open(attempt, sessions, f"`{attempt.name}` with four questions")
+    await _one_question_fails(attempt, [key for key, _ in people])
 
 
-def _close_coroutines(got: object) -> None:
-    """Questions that were called and not awaited: Python would warn of them in a later cell."""
-    for each in got if isinstance(got, list | tuple) else ():
+async def _answers(attempt: Attempt, sessions: RememberedSessions, questions: Sequence[Question]) -> Any:
+    """What the function returns, or the error of a question. Its other tasks have come to their end."""
+    check_call(attempt.answer, (sessions, questions))
+    before = asyncio.all_tasks()
+    try:
+        # Not `attempt.call`: its watch would mix up what several tasks send through one connection.
+        async with guarded(attempt.answer, expected=(InvalidRequestError, Unanswered)):
+            return await _without_group(finished(attempt.answer(sessions, questions)))
+    except (InvalidRequestError, Unanswered) as error:
+        return error
+    finally:
+        if running := asyncio.all_tasks() - before:
+            await asyncio.wait(running, timeout=1)
+
+
+async def _without_group(answers: Awaitable[object]) -> object:
+    """A TaskGroup puts even a single error into a group."""
+    try:
+        return await answers
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
+
+
+def _awaited(attempt: Attempt, got: object) -> None:
+    inner = got if isinstance(got, list | tuple) else [got]
+    for each in inner:
         if iscoroutine(each):
-            each.close()
+            each.close()  # or Python warns of it in a later cell
+    attempt.require(
+        not any(isawaitable(each) for each in inner),
+        "missing await",
+        f"`{attempt.name}` returned what `gather` and `create_task` give at once, before there is any answer. "
+        "An `await` is missing.",
+    )
+
+
+async def _one_question_fails(attempt: Attempt, keys: Sequence[int]) -> None:
+    desk, sessions = Desk(), RememberedSessions(attempt.engine)
+    questions = [desk.question(key, slow=key == keys[1], fails=key == keys[1]) for key in keys]
+    got = await _answers(attempt, sessions, questions)
+    story = f"`{attempt.name}` was given four questions, and the second one raised an error."
+    attempt.require(
+        isinstance(got, Unanswered),
+        "error swallowed",
+        f"{story} `{attempt.name}` returned {got!r:.150}. Whoever called takes that for four answers.",
+    )
+    attempt.require(
+        attempt.left_open() == 0 and sessions.unclosed() == 0,
+        "left open after an error",
+        f"{story} Its session stayed open. Which line is never reached then?",
+    )
 
 
 def _every_question_has_its_session(attempt: Attempt, desk: Desk) -> None:
@@ -202,9 +235,9 @@ def _are_the_answers(attempt: Attempt, got: object, wanted: Sequence[str]) -> No
 @judge("01.4")
 async def told_after_the_rollback(attempt: Attempt) -> None:
     key, users = await attempt.key("yuki"), await attempt.scalar(how_many_users)
-    letters = attempt.order(await attempt.call())
+    lines = [attempt.blocks[letter] for letter in attempt.order(await attempt.call(), every=True)]
     rename = attempt.program(
-        [attempt.blocks[letter] for letter in letters],
+        lines,
         first="async def rename(session, user, wanted):",
         names={"IntegrityError": IntegrityError, "how_many_users": how_many_users},
     )
@@ -215,7 +248,7 @@ async def told_after_the_rollback(attempt: Attempt) -> None:
         )
         answers_again = session.is_active
     if isinstance(got, Exception):
-        misconception, why = _about(got)
+        misconception, why = _about(got, _line_of(got, rename, lines))
         raise attempt.not_yet(misconception, f"`rename(session, yuki, 'mira')` raised {why}")
     _refused_and_put_right(attempt, got, answers_again)
     attempt.require(
@@ -223,6 +256,13 @@ async def told_after_the_rollback(attempt: Attempt) -> None:
         "nothing returned",
         f"`rename` returned {got!r}. After the failed flush, the line with `return` has to be reached.",
     )
+
+
+def _line_of(error: Exception, function: Callable[..., Any], lines: Sequence[str]) -> str:
+    """The line of the learner's order in which an error came up."""
+    file = function.__code__.co_filename
+    numbers = [number for frame, number in walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
+    return lines[numbers[-1] - 2].strip()  # above the first one stands `def`
 
 
 def _refused_and_put_right(attempt: Attempt, got: object, answers_again: bool) -> None:
@@ -239,18 +279,26 @@ def _refused_and_put_right(attempt: Attempt, got: object, answers_again: bool) -
     )
 
 
-def _about(error: Exception) -> tuple[str, str]:
+def _about(error: Exception, line: str) -> tuple[str, str]:
     """What an error says about the order of the lines."""
     if isinstance(error, NameError):
         why = (
             "The line that sets it was not reached: where a line of `try` fails, those below it are skipped."
         )
         return "line not reached", f"{told(error)}. {why}"
+    raised = f"{type(error).__name__} in the line `{line}`."
+    if isinstance(error, PendingRollbackError) and "user." in line:
+        why = (
+            "The failed flush was a rollback for the user already: it is expired, and a look at it asks the database. "
+            "Before you say `rollback` the session answers nothing, and after it the look has no `await`. When could "
+            "the address still be read?"
+        )
+        return "expired by the failed flush", f"{raised} {why}"
     if isinstance(error, PendingRollbackError):
-        why = "The flush had failed, and nobody had said `rollback`: the session answered nothing."
-        return "rollback missing", f"{type(error).__name__}. {why}"
+        why = "The flush had failed, and nobody had said `rollback` yet: the session answered nothing."
+        return "rollback missing", f"{raised} {why}"
     why = "A user that was rolled back is expired, and a look at it asks the database without an `await`."
-    return "expired by the rollback", f"{type(error).__name__}. {why}"
+    return "expired by the rollback", f"{raised} {why}"
 
 
 @judge("01.5")
@@ -268,7 +316,7 @@ async def served_by_two_connections(attempt: Attempt) -> None:
             )
         failed = [answer for answer in answers if isinstance(answer, PoolTimeout)]
         first, narrow.sent = narrow.sent.everything[:4], Statements()  # the rest differs from run to run
-        _nothing_left_open(narrow, f"Option {letter}")
+        _no_connection_in_use(narrow, f"Option {letter}")
         if failed:
             raise NotYet(
                 "waits for itself",
@@ -289,7 +337,17 @@ async def _narrow(attempt: Attempt) -> AsyncIterator[Attempt]:
         await narrow.close()
 
 
-def _nothing_left_open(attempt: Attempt, called: str) -> None:
+def _nothing_left_open(attempt: Attempt, sessions: RememberedSessions, called: str) -> None:
+    _no_connection_in_use(attempt, called)
+    attempt.require(
+        sessions.unclosed() == 0,
+        "session not closed",
+        f"{called} ended, and nobody had closed its session. The connection went back with the end of the "
+        "transaction; the session still keeps its objects, and takes a connection again as soon as it is used.",
+    )
+
+
+def _no_connection_in_use(attempt: Attempt, called: str) -> None:
     left = attempt.left_open()
     attempt.require(
         left == 0,
