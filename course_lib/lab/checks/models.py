@@ -1,6 +1,7 @@
 """Lesson 02: what the database refuses, what it fills in, what it deletes, and which moment it keeps."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -19,9 +20,11 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.types import TypeEngine
 
 from course_lib.lab.checks.judging import Attempt, count_of, judge
 from course_lib.lab.checks.new_tables import (
+    LATECOMER,
     NOBODY,
     accepts,
     create,
@@ -30,11 +33,16 @@ from course_lib.lab.checks.new_tables import (
     model_table_of,
     refusal_of,
     refuses_null,
+    refuses_other_tables,
     refuses_strangers,
     table_of,
 )
 from course_lib.lab.checks.sandbox import told
+from course_lib.lab.checks.wall_clock import READ_AS_LOCAL, WallClock
 from course_lib.models import Account, Post, User
+
+MOMENT = "%d %B %Y, %H:%M"
+LONG_TEXT = "crumb " * 500
 
 
 @judge("02.1")
@@ -80,6 +88,8 @@ async def each_like_once(attempt: Attempt) -> None:
     await refuses_null(attempt, likes, {"user_id": yuki, "post_id": second})
     for pair in ({"user_id": yuki, "post_id": NOBODY}, {"user_id": NOBODY, "post_id": first}):
         await refuses_strangers(attempt, likes, pair)
+    await refuses_other_tables(attempt, likes, {"user_id": yuki, "post_id": second})
+    await accepts(attempt, likes, user_id=LATECOMER, post_id=second)
 
 
 async def _refuses_the_same_pair(attempt: Attempt, likes: Table, pair: dict[str, int]) -> None:
@@ -99,9 +109,10 @@ async def _refuses_the_same_pair(attempt: Attempt, likes: Table, pair: dict[str,
 
 @judge("02.3")
 async def the_right_moment(attempt: Attempt) -> None:
-    clock = datetime(2025, 3, 1, 12, 30) + timedelta(days=attempt.chance.randrange(200))  # noqa: DTZ001
+    clock = WallClock(2025, 3, 1, 12, 30) + timedelta(days=attempt.chance.randrange(200))
     author_id = await attempt.key("amara")
     for hours in (attempt.chance.choice((5, 8)), attempt.chance.choice((-7, -3))):
+        READ_AS_LOCAL.clear()
         async with attempt.sessions() as session:
             got = await attempt.call(session, author_id, clock, hours, expected=(StatementError,))
             if not isinstance(got, Exception):
@@ -111,45 +122,57 @@ async def the_right_moment(attempt: Attempt) -> None:
 
 
 async def _kept_under(attempt: Attempt, got: object) -> datetime:
+    attempt.require(
+        got is not None,
+        "id asked too early",
+        f"`{attempt.name}` returned None; the id of the new post was asked for. The database gives the id when it gets "
+        "the INSERT. Was it asked for before that, or not returned?",
+    )
     if isinstance(got, int):
         stored = await attempt.scalar(select(Post.created_at).where(Post.id == got))
         if isinstance(stored, datetime):
             return stored
     raise attempt.not_yet(
-        "post missing",
-        f"`{attempt.name}` returned {got!r:.60}. The id of a new post was asked for, and no post has this id. Was it "
-        "asked for before the flush, or not returned?",
+        "not the id", f"`{attempt.name}` returned {got!r:.60}; the id of the new post was asked for."
     )
 
 
 def _is_no_error(attempt: Attempt, got: object) -> None:
-    if isinstance(got, StatementError):
-        naive = "no time zone" in str(got)
-        why = " Her clock does not say where it hangs; `hours` does." if naive else ""
+    if not isinstance(got, StatementError):
+        return
+    if "no time zone" in str(got):
+        what, _, _ = told(got).partition(";")  # behind it stands advice for a post of this moment
         raise attempt.not_yet(
-            "naive datetime" if naive else "refused by the database",
-            f"`{attempt.name}` raised {told(got)}.{why}",
+            "naive datetime",
+            f"`{attempt.name}` raised {what}. Her clock does not say where it hangs; `hours` does.",
         )
+    raise attempt.not_yet("refused by the database", f"`{attempt.name}` raised {told(got)}")
 
 
 def _is_that_moment(attempt: Attempt, stored: datetime, clock: datetime, hours: int) -> None:
     as_if_utc = clock.replace(tzinfo=UTC)
     moment = as_if_utc - timedelta(hours=hours)
     side = "ahead of" if hours > 0 else "behind"
-    story = (
-        f"Her clock showed {clock:%H:%M}, {abs(hours)} hours {side} UTC, so in UTC it was {moment:%H:%M}. "
-        f"`{attempt.name}` stored {stored:%d %B %Y, %H:%M} UTC."
+    asked = (
+        f"Her clock showed {clock:{MOMENT}}, {abs(hours)} hours {side} UTC, so it was {moment:{MOMENT}} UTC."
+    )
+    attempt.require(
+        abs(datetime.now(UTC) - stored) > timedelta(days=1),
+        "now instead of then",
+        f"{asked} `{attempt.name}` stored the present moment.",
+    )
+    story = f"{asked} `{attempt.name}` stored {stored:{MOMENT}} UTC."
+    attempt.require(
+        stored == moment or not READ_AS_LOCAL,
+        "the computer's zone",
+        f"{story} A bare time was taken for a time of the computer's own clock, as `astimezone` and `timestamp` do. In "
+        "this check that clock is 11 hours and 15 minutes ahead of UTC. Which zone was hers?",
     )
     attempt.require(stored != as_if_utc, "zone pasted on", f"{story} The hours were left out.")
     attempt.require(
         stored != as_if_utc + timedelta(hours=hours),
         "wrong direction",
         f"{story} Which clock is behind the other?",
-    )
-    attempt.require(
-        abs(datetime.now(UTC) - stored) > timedelta(days=1),
-        "now instead of then",
-        f"Her clock showed {clock:%d %B %Y, %H:%M}. `{attempt.name}` stored the present moment.",
     )
     attempt.require(stored == moment, "wrong time", story)
 
@@ -161,19 +184,55 @@ async def comments_of_a_post(attempt: Attempt) -> None:
     row = {"post_id": post_id, "body": "What a loaf!"}
     await accepts(attempt, comments, **row)
     await refuses_strangers(attempt, comments, row | {"post_id": NOBODY})
+    await refuses_other_tables(attempt, comments, row)
     await refuses_null(attempt, comments, row)
+    await _takes_many(attempt, comments, row)
+    await _takes_any_text(attempt, comments, post_id)
     await _goes_with_its_post(attempt, comments, post_id)
     await _is_indexed(attempt)
+
+
+async def _takes_many(attempt: Attempt, comments: Table, row: dict[str, Any]) -> None:
+    """Another comment on the same post, the same words on another post, and the very same comment again."""
+    another_post = await attempt.scalar(select(func.max(Post.id)))
+    for more in (row | {"body": "And what a crust!"}, row | {"post_id": another_post}, row):
+        refusal = await refusal_of(attempt, insert(comments).values(more))
+        attempt.require(
+            not refusal,
+            "unique for no reason",
+            f"`comments` took {in_words(row)}. Then it refused {in_words(more)}: {refusal}.",
+        )
+
+
+async def _takes_any_text(attempt: Attempt, comments: Table, post_id: int) -> None:
+    await accepts(attempt, comments, post_id=post_id, body="007")
+    kept = [body for (body,) in await attempt.rows(select(comments.c.body))]
+    attempt.require(
+        "007" in kept, "not a text", f"`comments` was given the text '007' as `body`, and keeps {kept[-1]!r}."
+    )
+    await accepts(attempt, comments, post_id=post_id, body=LONG_TEXT)
+    async with attempt.engine.connect() as connection:
+        kind = await connection.run_sync(_type_of_the_body)
+    attempt.require(
+        getattr(kind, "length", None) is None,
+        "length limited",
+        f"`body` was made as {kind}. PostgreSQL refuses a longer comment; SQLite takes such a length as a remark. "
+        "A text of any length was asked for.",
+    )
+
+
+def _type_of_the_body(connection: Connection) -> TypeEngine[Any]:
+    return {column["name"]: column["type"] for column in inspect(connection).get_columns("comments")}["body"]
 
 
 async def _goes_with_its_post(attempt: Attempt, comments: Table, post_id: int) -> None:
     refusal = await refusal_of(attempt, delete(Post).where(Post.id == post_id))
     left = await attempt.scalar(count_of(select(comments).where(comments.c.post_id == post_id)))
-    what_came = f"the database refused: {refusal}" if refusal else f"{left} comment stayed behind"
+    what_came = f"the database refused: {refusal}" if refusal else f"{left} comments stayed behind"
     attempt.require(
         not refusal and left == 0,
         "cascade missing",
-        f"Post {post_id} has a comment. The post was deleted, and {what_came}.",
+        f"Post {post_id} has comments. The post was deleted, and {what_came}.",
     )
 
 
@@ -207,7 +266,7 @@ async def gone_with_everything(attempt: Attempt) -> None:
     key, more = await attempt.key("olek"), attempt.chance.randint(1, 4)
     await attempt.change(insert(Post).values([{"title": "Hum", "content": "…", "author_id": key}] * more))
     posts = await attempt.scalar(count_of(select(Post).where(Post.author_id == key)))
-    letters = attempt.order(await attempt.call())
+    letters = attempt.order(await attempt.call(), every=True)
     delete_user = attempt.program(
         [attempt.blocks[letter] for letter in letters],
         first="async def delete_user(session, key):",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import MetaData, Table, insert
+from sqlalchemy import MetaData, Table, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.base import Executable
@@ -10,9 +10,13 @@ from sqlalchemy.sql.base import Executable
 from course_lib.db import Base
 from course_lib.lab.checks.judging import Attempt
 from course_lib.lab.checks.sandbox import told
+from course_lib.lab.people import PASSWORD_HASH
+from course_lib.models import Post, User
 
 NOBODY = 999_999
 """No row has this key."""
+LATECOMER = 500_000
+"""A user has this key, and no post."""
 
 
 def fresh_metadata() -> MetaData:
@@ -122,5 +126,26 @@ async def refuses_strangers(attempt: Attempt, table: Table, row: dict[str, Any])
     )
 
 
+async def refuses_other_tables(attempt: Attempt, table: Table, row: dict[str, Any]) -> None:
+    """Raise NotYet for a foreign key to the wrong table: it takes a key that only the other table has."""
+    latecomer = {"email": "late@example.org", "username": "late", "hashed_password": PASSWORD_HASH}
+    await attempt.change(insert(User).values(id=LATECOMER, **latecomer))
+    last_post = await attempt.scalar(select(func.max(Post.id)))  # there are more posts than users
+    strangers = {"user_id": (last_post, "user", "post"), "post_id": (LATECOMER, "post", "user")}
+    for column in row.keys() & strangers.keys():
+        key, wanted, other = strangers[column]
+        refusal = await refusal_of(attempt, insert(table).values(row | {column: key}))
+        attempt.require(
+            refusal,
+            "key to the wrong table",
+            f"`{table.name}` took {in_words({column: key})}. No {wanted} has this id; a {other} has it. To which table "
+            "does the key belong?",
+        )
+
+
 def in_words(row: dict[str, Any]) -> str:
-    return "a row with " + " and ".join(f"`{name}` = {value!r}" for name, value in row.items())
+    return "a row with " + " and ".join(f"`{name}` = {_short(value)}" for name, value in row.items())
+
+
+def _short(value: object) -> str:
+    return repr(value) if len(str(value)) < 100 else f"{str(value)[:20]!r}… ({len(str(value))} letters)"
