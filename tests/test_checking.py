@@ -81,6 +81,16 @@ async def test_who_found_the_other_answer_is_shown_the_first() -> None:
     assert "SOLUTION" not in outcome.data["text/markdown"]
 
 
+async def test_who_chose_the_other_letter_is_shown_the_first() -> None:
+    [outcome] = await shown(written("def fewest_rows():\n    return 'd'"), "07.4")
+    assert 'return "B"' in outcome.data["text/markdown"]
+
+
+async def test_a_number_without_quotes_is_told_so() -> None:
+    [outcome] = await shown(people(RIGHT), 7.1)  # type: ignore[arg-type]
+    assert "There is no exercise 7.1. Write it in quotes." in outcome.data["text/plain"]
+
+
 async def test_a_wrong_answer_shows_its_name_and_the_first_statements() -> None:
     outcome, evidence = await shown(people(WRONG))
     assert outcome.data["text/plain"].startswith(

@@ -67,7 +67,7 @@ def test_a_reset_keeps_what_was_there(copy: Path, capsys: pytest.CaptureFixture[
     given = notebook.read_text("utf-8")
     mine = given.replace("with_posts", "my_posts")
     notebook.write_text(mine, encoding="utf-8", newline="\n")
-    run(capsys, "reset", "07", "--dir", copy)
+    run(capsys, "reset", "7", "--dir", copy)
     assert notebook.read_text("utf-8") == given
     assert any(path.read_text("utf-8") == mine for path in (copy / ".course" / "backups").rglob("*.ipynb"))
 

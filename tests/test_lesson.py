@@ -4,12 +4,17 @@ import pytest
 
 from course_lib.db import create_session_factory
 from course_lib.lab import postgres
-from course_lib.lab.lesson import Prediction, expect, open_both, own_postgres, predict, show_source
+from course_lib.lab.lesson import Note, Prediction, expect, open_both, own_postgres, predict, show_source
 from course_lib.lab.postgres import Server
 
 
 def fail(message: str) -> None:
     raise ValueError(message)
+
+
+def test_a_note_in_plain_text_keeps_the_stars_of_code() -> None:
+    note = Note("**Say** `f(**x)`:\n\n```python\nf(**x) ** 2\n```\n\n**Done.**")
+    assert repr(note) == "Say f(**x):\n\nf(**x) ** 2\n\n\nDone."
 
 
 def test_a_right_guess_is_told_so() -> None:
@@ -53,6 +58,15 @@ def test_an_expected_error_is_shown_without_noise(capsys: pytest.CaptureFixture[
         fail(
             "(driver.Error) <class 'driver.Error'>: no such table\n[SQL: SELECT 1]\n"
             "(Background on this error at: https://sqlalche.me/e/21/e3q8)"
+        )
+    assert capsys.readouterr().out == "ValueError: no such table\n"
+
+
+def test_no_advice_on_autoflush_hides_what_the_database_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with expect(ValueError):
+        fail(
+            "(raised as a result of Query-invoked autoflush; consider using a session.no_autoflush block if this flush "
+            "is occurring prematurely)\n(driver.Error) no such table\n[SQL: SELECT 1]"
         )
     assert capsys.readouterr().out == "ValueError: no such table\n"
 

@@ -49,7 +49,7 @@ class UnknownLesson(Exception):
 def lesson_named(wanted: str) -> Lesson:
     """The lesson '07' or '07_eager_loading'. Raises UnknownLesson."""
     for lesson in lessons():
-        if wanted in (lesson.number, lesson.name):
+        if wanted.zfill(2) in (lesson.number, lesson.name):
             return lesson
     raise UnknownLesson(wanted)
 

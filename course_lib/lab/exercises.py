@@ -90,11 +90,13 @@ class Exercise:
 
 
 class UnknownExercise(Exception):
-    def __init__(self, wanted: str) -> None:
+    def __init__(self, wanted: object) -> None:
         self.wanted = wanted
         number = str(wanted).partition(".")[0].zfill(2)  # whoever writes 7.2 means 07.2
         lesson = [exercise.id for exercise in exercises() if exercise.id[:2] == number]
         known = f"Lesson {number} has {', '.join(lesson)}." if lesson else "They are named like '07.2'."
+        if not isinstance(wanted, str):
+            known = "Write it in quotes. " + known
         super().__init__(f"There is no exercise {wanted!r}. {known}")
 
 

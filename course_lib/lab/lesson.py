@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from course_lib.lab.databases import open_database
 from course_lib.lab.postgres import PostgresUnavailable, Server
 
+AUTOFLUSH = r"\(raised as a result of Query-invoked autoflush;[^)]*\)\s*"
 NOISE = re.compile(
-    r"^\([\w.]+\) |<class '[\w.]+'>: |\[Errno \d+\] |\s*\[SQL: .*|\s*\(Background on this error at: \S+\)",
+    rf"^(?:{AUTOFLUSH})?\([\w.]+\) |<class '[\w.]+'>: |\[Errno \d+\] |\s*\[SQL: .*"
+    r"|\s*\(Background on this error at: \S+\)",
     re.DOTALL,
 )
 """What differs from version to version or from system to system, and tells a learner nothing."""
@@ -27,13 +29,23 @@ class Note:
 
     def __init__(self, markdown: str, *, plain: str = "") -> None:
         self.markdown = markdown
-        self.plain = plain or re.sub(r"```\w*\n?|\*\*|`", "", markdown)
+        self.plain = plain or _plain(markdown)
 
     def __repr__(self) -> str:
         return self.plain
 
     def _repr_markdown_(self) -> str:
         return self.markdown
+
+
+CODE = re.compile(r"```\w*\n(.*?)```|`([^`]*)`", re.DOTALL)
+
+
+def _plain(markdown: str) -> str:
+    """The same without marks; what stands in code keeps its stars."""
+    parts = CODE.split(markdown)
+    parts[::3] = [text.replace("**", "") for text in parts[::3]]
+    return "".join(part for part in parts if part)
 
 
 @dataclass

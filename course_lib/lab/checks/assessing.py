@@ -108,3 +108,15 @@ def is_same(answer: object, code: str) -> bool:
         return ast.dump(ast.parse(source)) == ast.dump(ast.parse(code))
     except (OSError, TypeError, SyntaxError):
         return False
+
+
+def returns_same(answer: Any, exercise: Exercise) -> bool:
+    """Whether an answer of letters, which has passed, returns those of the other right answer."""
+    if exercise.kind not in ("order", "choose"):
+        return False
+    [returned] = [node.value for node in ast.walk(ast.parse(exercise.other)) if isinstance(node, ast.Return)]
+    return _letters(answer()) == _letters(ast.literal_eval(returned))  # type: ignore[arg-type]
+
+
+def _letters(answer: object) -> list[str]:
+    return [each for each in str(answer).upper() if each.isalpha()]

@@ -28,6 +28,8 @@ def update(folder: Path | None) -> int:
 
 def reset(what: str, lesson: bool, folder: Path | None) -> int:
     """give a fresh exercise notebook (07) or exercise (07.2); yours is kept as a backup"""
+    number, *rest = what.split(".")
+    what = ".".join([number.zfill(2), *rest])  # 7.2 is meant as 07.2
     print(*workspace.reset(copy_at(folder), what, lesson=lesson), sep="\n")
     print(
         "If it is open in JupyterLab: File → Reload Notebook from Disk. What you have passed stays counted."
