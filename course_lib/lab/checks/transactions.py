@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError, PendingRollbackError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import SessionTransaction
 
 from course_lib.errors import CourseError, InsufficientFunds
 from course_lib.lab.checks.judging import Attempt, judge
-from course_lib.lab.checks.sandbox import told
-from course_lib.models import Account, Tag, User
+from course_lib.lab.checks.sandbox import NotYet, told
+from course_lib.models import Account, Tag, Transfer, User
 from course_lib.transactions import transfer_funds, unit_of_work
 
 PEOPLE = ("mira", "tomas", "yuki", "amara", "juno", "olek")
@@ -19,7 +21,8 @@ MUCH = 900_000
 """Cents that nobody has: each account begins with 100,000."""
 OF_THE_CALLER = "a tag of the caller"
 NO_ACCOUNT = 9_999
-TOO_LONG = "long" * 15
+LONGEST = "fifty" * 10
+TOO_LONG = f"{LONGEST}!"
 
 
 @judge("05.1")
@@ -52,26 +55,35 @@ async def an_account_with_a_gift(attempt: Attempt) -> None:
     sponsor = await account_of(attempt, attempt.chance.choice(("mira", "tomas", "yuki")))
     cents = attempt.chance.choice((1_500, 2_500))
     error = await _gift_refused(attempt, owner, sponsor)
+    sent = attempt.sent
     await _caller_rolls_back(attempt, owner, sponsor, cents)
-    await _caller_commits(attempt, owner, sponsor, cents)
-    attempt.require(
-        isinstance(error, Exception),
-        "error swallowed",
-        f"The sponsor held 100000 cents, and `{attempt.name}` was asked for a gift of {MUCH}. It returned "
-        f"{error!r:.60}, so the caller does not hear of the refusal. Let the error go on.",
-    )
+    await _gift_is_explained(attempt, await _caller_commits(attempt, owner, sponsor, cents), sponsor, cents)
+    if not isinstance(error, Exception):
+        raise NotYet(
+            "error swallowed",
+            f"The sponsor held 100000 cents, and `{attempt.name}` was asked for a gift of {MUCH}. It returned "
+            f"{error!r:.60}, so the caller does not hear of the refusal. Let the error go on.",
+            sent=sent,
+        )
 
 
 async def _gift_refused(attempt: Attempt, owner: int, sponsor: int) -> object:
     """The error that the caller gets."""
     async with attempt.sessions() as session:
-        await session.get(User, owner)
+        await _add_own_tag(session)
         error = await attempt.call(session, owner, sponsor, MUCH, expected=(CourseError, IntegrityError))
+        kept = await _sees_own_tag(session)
     attempt.require(
         len(await _accounts(attempt, owner)) == 1,
         "half of it kept",
         f"The sponsor held 100000 cents, and `{attempt.name}` was asked for a gift of {MUCH}. The gift was refused, "
         "and the caller never said commit. The owner has an empty account all the same.",
+    )
+    attempt.require(
+        kept,
+        "transaction ended",
+        f"A caller added a tag and called `{attempt.name}`. The gift was refused, and when the error came, the tag was "
+        "gone as well: the caller's transaction was rolled back. The caller began it; who decides how it ends?",
     )
     return error
 
@@ -81,6 +93,7 @@ async def _caller_rolls_back(attempt: Attempt, owner: int, sponsor: int, cents: 
         await _add_own_tag(session)
         await attempt.call(session, owner, sponsor, cents)
         await session.rollback()
+    sent_something(attempt, "session")
     attempt.require(
         len(await _accounts(attempt, owner)) == 1 and not await _own_tag(attempt),
         "commits for the caller",
@@ -89,7 +102,8 @@ async def _caller_rolls_back(attempt: Attempt, owner: int, sponsor: int, cents: 
     )
 
 
-async def _caller_commits(attempt: Attempt, owner: int, sponsor: int, cents: int) -> None:
+async def _caller_commits(attempt: Attempt, owner: int, sponsor: int, cents: int) -> int:
+    """The id of the new account."""
     async with attempt.sessions() as session:
         await session.get(User, owner)
         got = await attempt.call(session, owner, sponsor, cents)
@@ -105,17 +119,28 @@ async def _caller_commits(attempt: Attempt, owner: int, sponsor: int, cents: int
         "not the id",
         f"`{attempt.name}` returned {got!r:.60}; the new account has the id {new[0]}.",
     )
-    found = await balances(attempt, new[0], sponsor)
+    return new[0]
+
+
+async def _gift_is_explained(attempt: Attempt, account: int, sponsor: int, cents: int) -> None:
+    found = await balances(attempt, account, sponsor)
     attempt.require(
         found == [cents, 100_000 - cents],
         "gift missing",
         f"For a gift of {cents} cents the new account holds {found[0]}, and the sponsor has {found[1]} of 100000.",
     )
+    line = select(Transfer.from_account_id, Transfer.amount).where(Transfer.to_account_id == account)
+    attempt.require(
+        await attempt.rows(line) == [(sponsor, cents)],
+        "ledger line missing",
+        f"The gift of {cents} cents is in both balances, and no row of the table `transfers` tells where it came from. "
+        "`transfer_funds` writes that row together with the balances.",
+    )
 
 
 @judge("05.3")
 async def the_mail_comes_last(attempt: Attempt) -> None:
-    letters = attempt.order(await attempt.call())
+    letters = attempt.order(await attempt.call(), every=True)
     pay = attempt.program(
         [attempt.blocks[letter] for letter in letters],
         first="async def pay(session, payer, payee, cents, mails):",
@@ -147,51 +172,80 @@ async def _paid_and_told(attempt: Attempt, pay: Any) -> None:
         left != [100_000, 100_000], "commit missing", f"{holds} What did the commit find to keep?"
     )
     attempt.require(left == [100_000 - cents, 100_000 + cents], "half of it kept", holds)
-    attempt.require(mails, "mail missing", f"{holds} No mail was written: its line belongs to the order.")
 
 
 @judge("05.4")
 async def tags_out_of_a_file(attempt: Attempt) -> None:
     taken = attempt.chance.choice(("bread", "chess", "maps"))
-    good, bad = ["owls", "rain", "moss", "tea"], [taken, "owls", TOO_LONG]
-    names = ["owls", taken, "rain", "moss", "owls", TOO_LONG, "tea"]
+    good, bad = ["owls", "rain", "moss", LONGEST, "tea"], [taken, "owls", TOO_LONG]
+    names = ["owls", taken, "rain", "moss", "owls", TOO_LONG, LONGEST, "tea"]
     async with attempt.sessions() as session:
         await _add_own_tag(session)
-        got = await attempt.call(session, names, expected=(IntegrityError, PendingRollbackError))
-        _no_bad_row_gets_through(attempt, got, taken)
+        with _savepoints_of(session) as savepoints:
+            got = await attempt.call(session, names, expected=(IntegrityError, PendingRollbackError))
+        _no_bad_row_gets_through(attempt, got, taken, with_savepoints=any(savepoints))
         await _commit(attempt, session)
-    await _all_good_rows_are_there(attempt, good)
+    await _all_good_rows_are_there(attempt, good, with_savepoints=any(savepoints))
     attempt.require(
         isinstance(got, list | tuple) and list(got) == bad,
         "wrong names left out",
-        f"`{attempt.name}` returned {got!r:.120}. Left out are {taken!r}, which is taken, the second 'owls', "
-        "and the name of 60 letters, in this order.",
+        f"`{attempt.name}` returned {got!r:.200}. Left out are {taken!r}, which is taken, the second 'owls', "
+        "and the name of 51 letters, in this order.",
     )
     await _names_rolled_back(attempt)
 
 
-def _no_bad_row_gets_through(attempt: Attempt, got: object, taken: str) -> None:
+@contextmanager
+def _savepoints_of(session: AsyncSession) -> Iterator[list[bool]]:
+    """Whether each transaction that the session begins is a savepoint. One without a statement in it is never sent."""
+    begun: list[bool] = []
+
+    def note(_: object, transaction: SessionTransaction) -> None:
+        begun.append(transaction.nested)
+
+    event.listen(session.sync_session, "after_transaction_create", note)
+    try:
+        yield begun
+    finally:
+        event.remove(session.sync_session, "after_transaction_create", note)
+
+
+def _no_bad_row_gets_through(attempt: Attempt, got: object, taken: str, *, with_savepoints: bool) -> None:
     attempt.require(
         not isinstance(got, IntegrityError),
         "one row sinks all",
-        f"`{attempt.name}` got seven names, of which {taken!r} is taken, 'owls' comes twice and one has 60 letters. "
+        f"`{attempt.name}` got eight names, of which {taken!r} is taken, 'owls' comes twice and one has 51 letters. "
         f"It ended with {told(got) if isinstance(got, IntegrityError) else ''}, where the bad names were to be left "
         "out and the others kept.",
     )
+    if not isinstance(got, PendingRollbackError):
+        return
     attempt.require(
-        not isinstance(got, PendingRollbackError),
+        not (with_savepoints and _was_refused_outside(attempt)),
+        "flushed before the savepoint",
+        f"`{attempt.name}` begins savepoints, and in the table the INSERT of {taken!r} stands in none of them, so its "
+        "refusal took back the whole transaction. `begin_nested` flushes what the session was told before, and begins "
+        "the savepoint then. What has to happen inside the block?",
+    )
+    raise attempt.not_yet(
         "session left broken",
         f"`{attempt.name}` went on behind a bad name, and got a PendingRollbackError: after a failed flush the "
         "session answers nothing else until it is rolled back. All of it?",
     )
 
 
-async def _all_good_rows_are_there(attempt: Attempt, good: Sequence[str]) -> None:
+def _was_refused_outside(attempt: Attempt) -> bool:
+    before = takewhile(lambda each: not each.error, attempt.sent.everything)
+    marks = [each.text for each in before if each.is_mark]
+    return not marks or not marks[-1].startswith("SAVEPOINT")
+
+
+async def _all_good_rows_are_there(attempt: Attempt, good: Sequence[str], *, with_savepoints: bool) -> None:
     found = await attempt.rows(select(Tag.name).where(Tag.name.in_(good)))
-    lost = [name for name in good if (name,) not in found]
+    lost = [_shown(name) for name in good if (name,) not in found]
     attempt.require(
         await _own_tag(attempt),
-        "swallowed IntegrityError",
+        "transaction ended" if with_savepoints else "swallowed IntegrityError",
         f"The caller added a tag and called `{attempt.name}`, which reported no error. Then the caller committed. "
         f"Gone are the caller's tag and {', '.join(lost) or 'nothing else'}: what the rollback took was more than "
         "the bad row.",
@@ -199,8 +253,12 @@ async def _all_good_rows_are_there(attempt: Attempt, good: Sequence[str]) -> Non
     attempt.require(
         not lost,
         "good rows lost",
-        f"The caller committed, and {', '.join(lost)} did not get into the table.",
+        f"The caller committed. Not in the table, though nothing is wrong with it: {', '.join(lost)}.",
     )
+
+
+def _shown(name: str) -> str:
+    return f"the name of {len(name)} letters" if len(name) > 20 else name
 
 
 async def _names_rolled_back(attempt: Attempt) -> None:
@@ -223,6 +281,7 @@ async def who_can_be_paid_is_paid(attempt: Attempt) -> None:
     cents = attempt.chance.choice((20_000, 30_000))
     wages = [(others[0], cents), (NO_ACCOUNT, 500), (others[1], MUCH), (others[2], cents), (others[3], 5_000)]
     got = await attempt.call(attempt.sessions, payer, wages, expected=(CourseError, IntegrityError))
+    sent_something(attempt, "sessions")
     await _the_others_are_paid(attempt, payer, wages, got)
     attempt.require(
         isinstance(got, list | tuple) and list(got) == [NO_ACCOUNT, others[1]],
@@ -334,6 +393,23 @@ async def _add_own_tag(session: AsyncSession) -> None:
 
 async def _own_tag(attempt: Attempt) -> bool:
     return await attempt.scalar(select(Tag.id).where(Tag.name == OF_THE_CALLER)) is not None
+
+
+async def _sees_own_tag(session: AsyncSession) -> bool:
+    """Whether the caller's transaction goes on. One in which a flush has failed has not ended: it waits for its end."""
+    try:
+        return await session.scalar(select(Tag.id).where(Tag.name == OF_THE_CALLER)) is not None
+    except PendingRollbackError:
+        return True
+
+
+def sent_something(attempt: Attempt, given: str) -> None:
+    attempt.require(
+        attempt.sent.everything,
+        "nothing sent",
+        f"`{attempt.name}` sent nothing through the `{given}` that it was given. Does it ask the database at all, and "
+        "not through another session, such as one of the notebook?",
+    )
 
 
 async def _commit(attempt: Attempt, session: AsyncSession) -> None:
