@@ -5,11 +5,13 @@ import functools
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from conftest import without_rows
 from sqlalchemy import URL, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from course_lib.db import WRITE_LOCK_FIRST, Base, create_engine, create_session_factory
@@ -241,6 +243,23 @@ async def test_who_closes_the_circle_is_the_victim(sessions: Sessions, order: st
         f"{first} … goes on: locks {2 if first == 'A' else 1}",
     ]
     assert result.states == {first: "committed", last: "failed: DeadlockDetectedError"}
+
+
+@on_postgres
+async def test_the_victim_of_a_circle_may_go_back_to_its_savepoint(sessions: Sessions) -> None:
+    async def insist(session: AsyncSession) -> Steps:
+        with suppress(DBAPIError):
+            async with session.begin_nested():
+                await session.get(Account, 2, with_for_update=True)
+                yield "locks 2"
+                await session.get(Account, 1, with_for_update=True)
+        await session.get(Account, 3)
+        yield "goes back and reads"
+        await session.commit()
+
+    result = await interleave(sessions, {"A": locking(1, 2), "B": insist}, order="A B A B")
+    assert "B goes back and reads" in told(result)
+    assert result.states == {"A": "committed", "B": "committed"}
 
 
 @on_postgres

@@ -50,6 +50,21 @@ async def test_an_error_ends_the_steps(engine: AsyncEngine, sessions: Sessions, 
     assert told(shown) == ["A SELECT", "A fails: ValueError: too late"]
 
 
+async def test_who_waits_for_a_lock_of_python_is_told_of_it(
+    engine: AsyncEngine, sessions: Sessions, people: None
+) -> None:
+    lock = asyncio.Lock()
+
+    async def reads_under_it(session: AsyncSession) -> None:
+        async with lock:
+            await session.get(Account, 1)
+
+    with stepping(engine):
+        lanes = {"A": in_steps(reads_under_it), "B": in_steps(reads_under_it)}
+        shown = await interleave(sessions, lanes, order="A B A")
+    assert told(shown)[:2] == ["A SELECT", "B fails: WaitsInPython"]
+
+
 async def test_nobody_is_left_standing(engine: AsyncEngine, sessions: Sessions, people: None) -> None:
     tasks = asyncio.all_tasks()
     async with sessions() as session:

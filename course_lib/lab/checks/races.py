@@ -1,20 +1,31 @@
 """Others who want the same row at the same moment: each race of lesson 06, with a certain outcome."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any
+from unittest.mock import patch
 
-from sqlalchemy import NullPool, event, update
+from sqlalchemy import NullPool, Select, event, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.util.concurrency import await_
 
 from course_lib.db import WRITE_LOCK_FIRST, create_session_factory
 from course_lib.lab.checks.judging import Attempt
-from course_lib.lab.checks.stepping import in_steps, stepping
+from course_lib.lab.checks.sandbox import NotYet
+from course_lib.lab.checks.stepping import WaitsInPython, in_steps, stepping
 from course_lib.lab.interleave import Interleaving, interleave
 from course_lib.models import Account
 
 Work = Callable[[AsyncSession], Awaitable[Any]]
+POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
+LOCK_IN_PYTHON = (
+    "waits for a lock of asyncio, which another call holds. Such a lock is a thing of this one process: whoever uses "
+    "the database from another one, as a second server does, knows nothing of it. Let the database make them wait."
+)
 ROUNDS = 16
 """Turns for each transaction: enough to wait for the others, and then to send every statement of an answer."""
 
@@ -42,30 +53,119 @@ async def colleague_at_work(attempt: Attempt, key: int, cents: int) -> AsyncIter
 
 
 @contextmanager
-def until_refused(engine: AsyncEngine, colleague: AsyncConnection) -> Iterator[None]:
-    """The colleague commits in the moment in which somebody is refused for the first time."""
+def until_refused(
+    engine: AsyncEngine, colleague: AsyncConnection, *, times: int
+) -> Iterator[list[BaseException]]:
+    """All refusals. The colleague commits in the moment of the last of so many."""
+    refused: list[BaseException] = []
 
-    def commit(_: object) -> None:
-        if colleague.in_transaction():
+    def note(context: ExceptionContext) -> None:
+        refused.append(context.original_exception)
+        if len(refused) >= times and colleague.in_transaction():
             await_(colleague.commit())
 
-    event.listen(engine.sync_engine, "handle_error", commit)
+    with _at_each_error(engine, note):
+        yield refused
+
+
+@contextmanager
+def errors_at_most(engine: AsyncEngine, most: int, fault: NotYet) -> Iterator[None]:
+    """Raise the fault in place of one error more: whoever catches all that the database raises would never end."""
+    seen: list[ExceptionContext] = []
+
+    def stop(context: ExceptionContext) -> None:
+        seen.append(context)
+        if len(seen) > most:
+            raise _Enough
+
+    try:
+        with _at_each_error(engine, stop):
+            yield
+    except _Enough:
+        raise fault from None
+
+
+class _Enough(BaseException):
+    """No `except Exception` of a learner catches this one."""
+
+
+@contextmanager
+def _at_each_error(engine: AsyncEngine, listener: Callable[[ExceptionContext], None]) -> Iterator[None]:
+    event.listen(engine.sync_engine, "handle_error", listener)
     try:
         yield
     finally:
-        event.remove(engine.sync_engine, "handle_error", commit)
+        event.remove(engine.sync_engine, "handle_error", listener)
+
+
+_in_a_hurry: ContextVar[bool] = ContextVar("_in_a_hurry", default=False)
+
+
+@contextmanager
+def pauses_skipped() -> Iterator[None]:
+    """Who sleeps in this block goes on at once. Tasks that did not begin in it, such as a notebook's own, do sleep."""
+    sleep = asyncio.sleep
+
+    async def next_turn(delay: float, result: Any = None) -> Any:
+        return await sleep(0 if _in_a_hurry.get() else delay, result)
+
+    before = _in_a_hurry.set(True)
+    try:
+        with patch.object(asyncio, "sleep", next_turn):
+            yield
+    finally:
+        _in_a_hurry.reset(before)
+
+
+@contextmanager
+def locks_asked_for(engine: AsyncEngine) -> Iterator[list[object]]:
+    """The statements that ask for a lock on rows. SQLite has none, and is not sent the words FOR UPDATE."""
+    asked: list[object] = []
+
+    def note(connection: object, statement: object, *_: object) -> None:
+        if isinstance(statement, Select) and "FOR UPDATE" in str(statement.compile(dialect=POSTGRES)):
+            asked.append(statement)
+
+    event.listen(engine.sync_engine, "before_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(engine.sync_engine, "before_execute", note)
+
+
+@contextmanager
+def in_front_of_the_first(
+    engine: AsyncEngine, text: str, work: Callable[[], Awaitable[None]]
+) -> Iterator[None]:
+    """`work` is done in the moment in which somebody is about to send the first statement that begins like this."""
+    met: list[str] = []
+
+    def meet(connection: object, cursor: object, sent: str, *_: object) -> None:
+        if sent.startswith(text) and not met:
+            met.append(sent)
+            await_(work())
+
+    event.listen(engine.sync_engine, "before_cursor_execute", meet)
+    try:
+        yield
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", meet)
 
 
 async def at_once(engine: AsyncEngine, works: Mapping[str, Work]) -> Interleaving:
     """Side by side, a statement each in turn."""
     lanes = {name: in_steps(work) for name, work in works.items()}
     with stepping(engine):
-        return await interleave(create_session_factory(engine), lanes, order=" ".join([*works] * ROUNDS))
+        shown = await interleave(create_session_factory(engine), lanes, order=" ".join([*works] * ROUNDS))
+    for name, state in shown.states.items():
+        if WaitsInPython.__name__ in state:
+            raise NotYet("lock in Python", f"{name} {LOCK_IN_PYTHON}")
+    return shown
 
 
 @asynccontextmanager
 async def usual_engine(attempt: Attempt) -> AsyncIterator[AsyncEngine]:
-    """SQLite as the driver leaves it: no BEGIN in front of a read, so that a lost update can be seen."""
+    """As the driver leaves it: on SQLite no BEGIN in front of a read, so that a lost update can be seen."""
     engine = create_async_engine(attempt.engine.url, poolclass=NullPool)
     try:
         yield engine

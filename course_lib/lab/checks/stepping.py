@@ -17,6 +17,13 @@ from sqlalchemy.util.concurrency import await_
 from course_lib.lab.interleave import Transaction
 from course_lib.lab.sql import MARK
 
+GLANCE = 0.1
+"""Seconds between two looks at what a function waits for."""
+
+
+class WaitsInPython(Exception):
+    """A function waits for a lock of asyncio, of which the database knows nothing: no step of another ends that."""
+
 
 class Stand:
     """The place behind a statement where a function stands, until somebody lets it go on."""
@@ -31,16 +38,36 @@ class Stand:
         await self.may_go.wait()
         self.may_go.clear()
 
-    async def comes(self, task: asyncio.Future[Any]) -> bool:
+    async def comes(self, task: asyncio.Task[Any]) -> bool:
         """Whether the task has come to stand. False: it has ended; its error is raised here."""
         reached = asyncio.ensure_future(self.reached.wait())
-        await asyncio.wait({reached, task}, return_when=asyncio.FIRST_COMPLETED)
-        reached.cancel()
+        try:
+            while not await _first_of(reached, task):
+                if stands_at_a_lock(task):
+                    raise WaitsInPython
+        finally:
+            reached.cancel()
         if task.done():
             task.result()
             return False
         self.reached.clear()
         return True
+
+
+async def _first_of(*waiting: asyncio.Future[Any]) -> set[asyncio.Future[Any]]:
+    """Those that are done. None of them: after a GLANCE."""
+    done, _ = await asyncio.wait(waiting, timeout=GLANCE, return_when=asyncio.FIRST_COMPLETED)
+    return done
+
+
+def stands_at_a_lock(task: asyncio.Task[Any]) -> bool:
+    """Whether the task waits inside asyncio's module of locks."""
+    inner: Any = task.get_coro()
+    while code := getattr(inner, "cr_code", None):
+        if code.co_filename == asyncio.locks.__file__:
+            return True
+        inner = inner.cr_await
+    return False
 
 
 _stand: ContextVar[Stand | None] = ContextVar("_stand", default=None)
@@ -52,7 +79,7 @@ def in_steps(work: Callable[[AsyncSession], Awaitable[Any]]) -> Transaction:
     async def steps(session: AsyncSession) -> AsyncGenerator[object, None]:
         stand = Stand()
         _stand.set(stand)
-        task = asyncio.ensure_future(work(session))
+        task = asyncio.ensure_future(_awaited(work(session)))
         try:
             while await stand.comes(task):
                 yield stand.words
@@ -63,6 +90,10 @@ def in_steps(work: Callable[[AsyncSession], Awaitable[Any]]) -> Transaction:
             await asyncio.wait([task])
 
     return steps
+
+
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
 
 
 @contextmanager
