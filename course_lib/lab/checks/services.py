@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.util import await_only
 
 from course_lib.errors import AlreadyExists, CourseError, InsufficientFunds, NotFound
-from course_lib.lab.checks.judging import Attempt, count_of, judge
-from course_lib.lab.checks.sandbox import told
+from course_lib.lab.checks.judging import BOTH, Attempt, count_of, judge
+from course_lib.lab.checks.listings import shown
+from course_lib.lab.checks.sandbox import NotYet, told
+from course_lib.lab.checks.savepoints import flushed_before, savepoints_of
 from course_lib.lab.people import PASSWORD_HASH
 from course_lib.models import Account, Tag, User
 from course_lib.repositories import AccountRepository
@@ -27,6 +29,20 @@ OUTCOMES = (AlreadyExists, IntegrityError, OperationalError)
 PASSWORD, TOO_SHORT = "night-train-9", "night-t"
 MUCH = 200_000
 """Cents that nobody has: each account begins with 100,000."""
+NOT_PLAIN = (
+    (
+        ("await", "coroutine"),
+        "nothing to await",
+        "`hash_one` is a plain function: whoever calls it has the text when it is done, and nothing to wait for. "
+        "Somebody else has to call it.",
+    ),
+    (
+        ("pickle",),
+        "another process",
+        "Another process gets a copy of what it runs, and this `hash_one` cannot be copied. A thread needs no copy.",
+    ),
+)
+"""Words of an error, and whom they show: somebody who took `hash_one` for another kind of function."""
 
 
 @judge("09.1")
@@ -34,7 +50,7 @@ async def hashing_beside_the_loop(attempt: Attempt) -> None:
     passwords = [f"{word}-train-{attempt.chance.randrange(10, 99)}" for word in ("night", "day", "slow")]
     async with _slow_hash(passwords[0]) as slow:
         turns = slow.turns
-        got = await attempt.call(slow.hash_one, passwords)
+        got = await _hash_all(attempt, slow, passwords)
         turns = slow.turns - turns
     worked = f"`{attempt.name}` hashed {slow.calls} passwords. While a hash was being made, another task got no turn"
     attempt.require(
@@ -48,10 +64,20 @@ async def hashing_beside_the_loop(attempt: Attempt) -> None:
     _hashes(attempt, got, [_hashed(password) for password in passwords], calls=slow.calls)
 
 
+async def _hash_all(attempt: Attempt, slow: "_SlowHash", passwords: list[str]) -> Any:
+    try:
+        return await attempt.call(slow.hash_one, passwords)
+    except NotYet as fault:
+        line = fault.told.partition(". That was the call")[0]
+        for words, misconception, why in NOT_PLAIN:
+            if any(word in line.partition(" raises ")[2] for word in words):
+                raise attempt.not_yet(misconception, f"{line}. {why}") from None
+        raise
+
+
 def _hashes(attempt: Attempt, got: object, wanted: list[str], *, calls: int) -> None:
-    told = (
-        f"`{attempt.name}` called `hash_one` {calls} times and returned {got!r:.120}; {wanted} was asked for."
-    )
+    called = f"`{attempt.name}` called `hash_one` {calls} time{'s' * (calls != 1)}"
+    told = f"{called} and returned {shown(got)}; {wanted} was asked for."
     attempt.require(isinstance(got, list | tuple), "not a list", told)
     found = list(got) if isinstance(got, list | tuple) else []
     attempt.require(found == wanted or sorted(map(str, found)) != sorted(wanted), "order lost", told)
@@ -163,6 +189,7 @@ async def all_of_a_welcome(attempt: Attempt) -> None:
 async def _gift_refused(attempt: Attempt, welcome: Any, sponsor: int) -> None:
     wanted, before = _newcomer(attempt), await _people_and_accounts(attempt)
     async with attempt.sessions() as session:
+        await _add_own_tag(session)
         await attempt.call(session, wanted, sponsor, MUCH, function=welcome, expected=(InsufficientFunds,))
     after = await _people_and_accounts(attempt)
     attempt.require(
@@ -170,6 +197,12 @@ async def _gift_refused(attempt: Attempt, welcome: Any, sponsor: int) -> None:
         "half of it kept",
         f"`welcome` was asked for a gift of {MUCH} cents, more than the sponsor has, and the caller said no commit. "
         f"There were {before}, and there are {after}.",
+    )
+    attempt.require(
+        not await _own_tag(attempt),
+        "commits for the caller",
+        "A caller added a tag and called `welcome`. The gift was refused, and the caller took everything back. The tag "
+        "is in the table all the same: what a caller has begun was committed. Who opened the session?",
     )
 
 
@@ -198,7 +231,7 @@ async def _all_there(attempt: Attempt, got: object, wanted: UserCreate, cents: i
     held = "no account" if balance is None else f"an account with {balance} cents"
     attempt.require(balance == cents, "gift missing", f"{called} The newcomer has {held}.")
     attempt.require(
-        got == key, "nothing returned", f"{called} It returned {got!r:.60}; the new user is {key}."
+        got == key, "nothing returned", f"{called} It returned {shown(got)}; the new user is {key}."
     )
 
 
@@ -207,11 +240,16 @@ async def _people_and_accounts(attempt: Attempt) -> str:
     return f"{users} users and {accounts} accounts"
 
 
-@judge("09.4")
+@judge("09.4", on=BOTH)
 async def one_of_two_is_told(attempt: Attempt) -> None:
-    await _somebody_is_quicker(attempt)
-    await _username_taken(attempt)
-    await _a_newcomer(attempt)
+    try:
+        await _somebody_is_quicker(attempt)
+        await _username_taken(attempt)
+        await _a_newcomer(attempt)
+    except NotYet as fault:
+        if attempt.database == "postgresql":
+            fault.told += " That was on PostgreSQL; on SQLite all was well."
+        raise
 
 
 async def _somebody_is_quicker(attempt: Attempt) -> None:
@@ -219,7 +257,8 @@ async def _somebody_is_quicker(attempt: Attempt) -> None:
     with _rival(attempt, wanted):
         async with attempt.sessions() as session:
             await session.connection()
-            got = await attempt.call(session, wanted, expected=OUTCOMES)
+            with savepoints_of(session) as savepoints:
+                got = await attempt.call(session, wanted, expected=OUTCOMES)
     marks = [sent.text.split()[0] for sent in attempt.sent if sent.connection == 1]
     looked = "SELECT" in marks and marks.index("SELECT") < len(marks) - 1
     if isinstance(got, DBAPIError) and (looked or isinstance(got, OperationalError)):
@@ -228,6 +267,8 @@ async def _somebody_is_quicker(attempt: Attempt) -> None:
             f"`{attempt.name}` looked, and the address was free. Before it wrote, somebody else took the address and "
             f"committed. It ends with {told(got)}; AlreadyExists was asked for.",
         )
+    if isinstance(got, DBAPIError):
+        _in_the_savepoint(attempt, savepoints, f"it ends with {told(got)}")
     _told(attempt, got, f"Somebody was quicker and took the address {wanted.email!r}.", field="email")
 
 
@@ -260,40 +301,72 @@ def _told(attempt: Attempt, got: object, what: str, *, field: str) -> None:
             "asked for.",
         )
     if not isinstance(got, AlreadyExists):
+        raise _silence(attempt, got, what)
+    if got.field != field and attempt.database == "postgresql":
         raise attempt.not_yet(
-            "swallowed IntegrityError",
-            f"{what} `{attempt.name}` returned {got!r:.60}, and no error. The caller takes that for a sign-up.",
+            "words of one database",
+            f"{what} `{attempt.name}` says: {got}. Each database has words of its own for a refusal. What tells the "
+            "constraint on both?",
         )
     attempt.require(got.field == field, "wrong field named", f"{what} `{attempt.name}` says: {got}.")
+
+
+def _silence(attempt: Attempt, got: object, what: str) -> NotYet:
+    """The diagnosis for a function that has returned, where an error was asked for."""
+    returned = f"`{attempt.name}` returned {shown(got)}"
+    if any(each.error for each in attempt.sent.everything):
+        return attempt.not_yet(
+            "swallowed IntegrityError",
+            f"{what} {returned}, and no error. The caller takes that for a sign-up.",
+        )
+    if any(each.text.startswith("INSERT INTO users") and each.connection == 1 for each in attempt.sent):
+        return attempt.not_yet(
+            "refusal not told", f"{what} {returned}. The row was left out, and nobody hears of it."
+        )
+    return attempt.not_yet(
+        "not flushed" if isinstance(got, User) else "nothing sent",
+        f"{returned} and sent no INSERT: the database has had nothing to refuse yet.",
+    )
+
+
+def _in_the_savepoint(attempt: Attempt, savepoints: list[bool], came: str) -> None:
+    attempt.require(
+        not flushed_before(attempt, savepoints),
+        "flushed before the savepoint",
+        f"`{attempt.name}` begins a savepoint, and the refused INSERT stands outside it, so {came}. `begin_nested` "
+        "flushes what the session was told before, and begins the savepoint then. What has to happen inside the block?",
+    )
 
 
 async def _username_taken(attempt: Attempt) -> None:
     taken = attempt.chance.choice(("mira", "tomas", "olek"))
     wanted = UserCreate(email=f"{_new_name(attempt)}@example.org", username=taken, password=PASSWORD)  # type: ignore[arg-type]
     async with attempt.sessions() as session:
-        session.add(Tag(name=OF_THE_CALLER))
-        await session.flush()
-        got = await attempt.call(session, wanted, expected=OUTCOMES)
+        await _add_own_tag(session)
+        with savepoints_of(session) as savepoints:
+            got = await attempt.call(session, wanted, expected=OUTCOMES)
         _told(attempt, got, f"The username {taken!r} is taken.", field="username")
-        await _goes_on(attempt, session)
+        await _goes_on(attempt, session, savepoints)
     attempt.require(
-        await attempt.scalar(select(Tag.id).where(Tag.name == OF_THE_CALLER)),
+        await _own_tag(attempt),
         "rollback too wide",
         f"The caller added a tag, called `{attempt.name}` with a username that is taken, heard AlreadyExists, and "
         "committed the rest. The tag is gone.",
     )
 
 
-async def _goes_on(attempt: Attempt, session: AsyncSession) -> None:
+async def _goes_on(attempt: Attempt, session: AsyncSession, savepoints: list[bool]) -> None:
     """As a caller does who shows the error and saves the rest."""
     try:
         await session.scalar(select(func.count(Tag.id)))
         await session.commit()
     except SQLAlchemyError as error:
+        came = told(error).partition(". ")[0]
+        _in_the_savepoint(attempt, savepoints, f"the caller goes on, and gets {came}")
         raise attempt.not_yet(
             "session left broken",
             f"`{attempt.name}` raised AlreadyExists. The caller caught it and went on in the same transaction, and got "
-            f"{told(error).partition('. ')[0]}.",
+            f"{came}.",
         ) from None
 
 
@@ -311,8 +384,8 @@ async def _a_newcomer(attempt: Attempt) -> None:
         )
         attempt.require(
             isinstance(user, User),
-            "not the user",
-            f"`{attempt.name}` returned {user!r:.60}; the new User was asked for.",
+            "nothing returned" if user is None else "not the user",
+            f"`{attempt.name}` returned {shown(user)}; the new User was asked for.",
         )
         await session.commit()
     await _stored(attempt, [tuple(row) for row in await attempt.rows(mine)])
@@ -334,39 +407,50 @@ async def _stored(attempt: Attempt, rows: list[tuple[int, str]]) -> None:
 @judge("09.5")
 async def what_was_sent_and_no_more(attempt: Attempt) -> None:
     key, name = await attempt.key(attempt.chance.choice(("sam", "priya"))), _new_name(attempt)
-    for request, field, misconception in (
-        ({"username": name, "email": None}, "email", "null in a PATCH"),
-        ({"username": name, "is_admin": True}, "is_admin", "mass assignment"),
-        ({"username": name, "password": TOO_SHORT}, "password", "fault not named"),
-    ):
-        await _faulty(attempt, key, request, field=field, misconception=misconception)
+    replies = [
+        await _faulty(attempt, key, request, fields=fields, misconception=misconception)
+        for request, fields, misconception in _faulty_requests(name)
+    ]
+    for came, got in replies:
+        attempt.require(
+            all(isinstance(text, str) and text for text in got.values()),
+            "not a text",
+            f"{came} A text for each faulty field was asked for.",
+        )
     await _taken_back(attempt, key, {"username": name})
     await _saved(attempt, key, {"username": name})
     await _saved(attempt, key, {"password": PASSWORD, "is_active": True})
     await _nobody(attempt, {"username": f"{name}3"})
 
 
+def _faulty_requests(name: str) -> Iterator[tuple[dict[str, Any], list[str], str]]:
+    """Each with its faulty fields, and what to call it when the first of them gets through."""
+    yield {"username": name, "email": None}, ["email"], "null in a PATCH"
+    yield {"username": name, "is_admin": True}, ["is_admin"], "mass assignment"
+    yield {"username": name, "password": TOO_SHORT}, ["password"], "fault not named"
+    yield {"username": name, "email": f"{name} at home"}, ["email"], "format not checked"
+    yield {"password": PASSWORD, "email": None, "is_admin": True}, ["email", "is_admin"], "null in a PATCH"
+
+
 async def _faulty(
-    attempt: Attempt, key: int, request: Mapping[str, Any], *, field: str, misconception: str
-) -> None:
+    attempt: Attempt, key: int, request: Mapping[str, Any], *, fields: list[str], misconception: str
+) -> tuple[str, Mapping[Any, Any]]:
+    """What came of a faulty request, in words, and the faults that the function named."""
     async with attempt.sessions() as session:
         got, before, after = await _patch(attempt, session, key, request)
-    called = f"`{attempt.name}` was called with the request {request}"
-    came = (
-        f"{called}, and raises {_cause(got)}."
-        if isinstance(got, Exception)
-        else f"{called} and returned {got!r:.90}."
-    )
+    ended = f", and raises {_cause(got)}." if isinstance(got, Exception) else f" and returned {shown(got)}."
+    came = f"`{attempt.name}` was called with the request {request}{ended}"
     if isinstance(got, ValidationError | CourseError):
         raise attempt.not_yet("error let out", f"{came} A dict of faults was asked for.")
-    _not_through(attempt, came, got, (before, after), field=field, misconception=misconception)
-    _named(attempt, came, got, field)
-    attempt.require(before == after, "half of it kept", f"{came} The username was changed all the same.")
+    _not_through(attempt, came, got, (before, after), field=fields[0], misconception=misconception)
+    faults = _named(attempt, came, got, fields)
+    attempt.require(before == after, "half of it kept", f"{came} The row was changed all the same.")
     attempt.require(
         TOO_SHORT not in repr(got),
         "password told",
         f"{came} Faults are shown and logged, and here the password stands in them.",
     )
+    return came, faults
 
 
 def _not_through(
@@ -391,11 +475,14 @@ def _not_through(
     )
 
 
-def _named(attempt: Attempt, came: str, got: object, field: str) -> None:
-    attempt.require(isinstance(got, Mapping), "not a dict", f"{came} A dict of faults was asked for.")
-    faults = list(got) if isinstance(got, Mapping) else []
-    attempt.require(faults, "dropped without a word", f"{came} `{field}` is a fault, and nobody is told.")
-    attempt.require(faults == [field], "wrong fields named", f"{came} The faulty field is {field!r}.")
+def _named(attempt: Attempt, came: str, got: object, fields: list[str]) -> Mapping[Any, Any]:
+    if not isinstance(got, Mapping):
+        raise attempt.not_yet("not a dict", f"{came} A dict of faults was asked for.")
+    faulty = " and ".join(f"`{field}`" for field in fields)
+    attempt.require(got, "dropped without a word", f"{came} Faulty is {faulty}, and nobody is told.")
+    attempt.require(not set(got) < set(fields), "one fault only", f"{came} Faulty are {faulty}.")
+    attempt.require(set(got) == set(fields), "wrong fields named", f"{came} Faulty: {faulty}.")
+    return got
 
 
 def _cause(error: Exception) -> str:
@@ -463,9 +550,9 @@ def _no_faults(attempt: Attempt, got: object, called: str) -> None:
     attempt.require(
         isinstance(got, Mapping),
         "not a dict",
-        f"{called} It returned {got!r:.90}; an empty dict was asked for.",
+        f"{called} It returned {shown(got)}; an empty dict was asked for.",
     )
-    attempt.require(not got, "good request refused", f"{called} It returned {got!r:.90}.")
+    attempt.require(not got, "good request refused", f"{called} It returned {shown(got)}.")
 
 
 async def _password_kept(
@@ -495,8 +582,17 @@ async def _nobody(attempt: Attempt, request: Mapping[str, Any]) -> None:
     attempt.require(
         isinstance(got, NotFound),
         "unknown id",
-        f"No user has the id {nobody}. `{attempt.name}` gave {got!r:.60}; NotFound was to be raised.",
+        f"No user has the id {nobody}. `{attempt.name}` gave {shown(got)}; NotFound was to be raised.",
     )
+
+
+async def _add_own_tag(session: AsyncSession) -> None:
+    session.add(Tag(name=OF_THE_CALLER))
+    await session.flush()
+
+
+async def _own_tag(attempt: Attempt) -> bool:
+    return await attempt.scalar(select(Tag.id).where(Tag.name == OF_THE_CALLER)) is not None
 
 
 def _new_name(attempt: Attempt) -> str:
