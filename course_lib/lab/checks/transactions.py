@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError, PendingRollbackError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import SessionTransaction
 
 from course_lib.errors import CourseError, InsufficientFunds
 from course_lib.lab.checks.judging import Attempt, judge
 from course_lib.lab.checks.sandbox import NotYet, told
+from course_lib.lab.checks.savepoints import flushed_before, savepoints_of
 from course_lib.models import Account, Tag, Transfer, User
 from course_lib.transactions import transfer_funds, unit_of_work
 
@@ -181,9 +180,9 @@ async def tags_out_of_a_file(attempt: Attempt) -> None:
     names = ["owls", taken, "rain", "moss", "owls", TOO_LONG, LONGEST, "tea"]
     async with attempt.sessions() as session:
         await _add_own_tag(session)
-        with _savepoints_of(session) as savepoints:
+        with savepoints_of(session) as savepoints:
             got = await attempt.call(session, names, expected=(IntegrityError, PendingRollbackError))
-        _no_bad_row_gets_through(attempt, got, taken, with_savepoints=any(savepoints))
+        _no_bad_row_gets_through(attempt, got, taken, savepoints)
         await _commit(attempt, session)
     await _all_good_rows_are_there(attempt, good, with_savepoints=any(savepoints))
     attempt.require(
@@ -195,22 +194,7 @@ async def tags_out_of_a_file(attempt: Attempt) -> None:
     await _names_rolled_back(attempt)
 
 
-@contextmanager
-def _savepoints_of(session: AsyncSession) -> Iterator[list[bool]]:
-    """Whether each transaction that the session begins is a savepoint. One without a statement in it is never sent."""
-    begun: list[bool] = []
-
-    def note(_: object, transaction: SessionTransaction) -> None:
-        begun.append(transaction.nested)
-
-    event.listen(session.sync_session, "after_transaction_create", note)
-    try:
-        yield begun
-    finally:
-        event.remove(session.sync_session, "after_transaction_create", note)
-
-
-def _no_bad_row_gets_through(attempt: Attempt, got: object, taken: str, *, with_savepoints: bool) -> None:
+def _no_bad_row_gets_through(attempt: Attempt, got: object, taken: str, savepoints: list[bool]) -> None:
     attempt.require(
         not isinstance(got, IntegrityError),
         "one row sinks all",
@@ -221,7 +205,7 @@ def _no_bad_row_gets_through(attempt: Attempt, got: object, taken: str, *, with_
     if not isinstance(got, PendingRollbackError):
         return
     attempt.require(
-        not (with_savepoints and _was_refused_outside(attempt)),
+        not flushed_before(attempt, savepoints),
         "flushed before the savepoint",
         f"`{attempt.name}` begins savepoints, and in the table the INSERT of {taken!r} stands in none of them, so its "
         "refusal took back the whole transaction. `begin_nested` flushes what the session was told before, and begins "
@@ -232,12 +216,6 @@ def _no_bad_row_gets_through(attempt: Attempt, got: object, taken: str, *, with_
         f"`{attempt.name}` went on behind a bad name, and got a PendingRollbackError: after a failed flush the "
         "session answers nothing else until it is rolled back. All of it?",
     )
-
-
-def _was_refused_outside(attempt: Attempt) -> bool:
-    before = takewhile(lambda each: not each.error, attempt.sent.everything)
-    marks = [each.text for each in before if each.is_mark]
-    return not marks or not marks[-1].startswith("SAVEPOINT")
 
 
 async def _all_good_rows_are_there(attempt: Attempt, good: Sequence[str], *, with_savepoints: bool) -> None:
