@@ -10,10 +10,12 @@ from httpx import Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from course_lib.lab.checks.judging import Attempt
+from course_lib.lab.checks.listings import shown
 from course_lib.lab.checks.sandbox import NotAttempted, NotYet, told
 from course_lib.lab.checks.served import Site
 
 NO_ROUTE = {"detail": "Not Found"}
+OF_AN_ERROR = {"status_code", "detail"}
 
 
 async def ask(
@@ -49,16 +51,18 @@ def _no_reply_of_it(attempt: Attempt, request: str, error: ResponseValidationErr
         )
     if returned is None:
         return attempt.not_yet("nothing returned", f"`{request}`: the route returned None.")
+    if isinstance(returned, Exception):
+        return _error_returned(attempt, request, status=500)
     place = ".".join(str(word) for word in fault["loc"][1:]) or "it"
     if "get_attribute" in fault["type"]:
         return attempt.not_yet(
             "not loaded",
-            f"`{request}`: the response model reads `{place}` of {returned!r:.60}. That was not loaded, and no `await` "
-            "can stand there, so the client gets a 500.",
+            f"`{request}`: the response model reads `{place}` of {shown(returned)}. That was not loaded, and no "
+            "`await` can stand there, so the client gets a 500.",
         )
     return attempt.not_yet(
         "wrong shape",
-        f"`{request}`: the route returned {returned!r:.80}, which does not fit its response model: {place}: "
+        f"`{request}`: the route returned {shown(returned)}, which does not fit its response model: {place}: "
         f"{fault['msg']}.",
     )
 
@@ -72,6 +76,32 @@ def _behind_the_route(attempt: Attempt, request: str, error: Exception) -> NotYe
     return attempt.not_yet("error behind the route", f"`{request}` failed. {what}: {told(error)}")
 
 
+def raised_not_returned(attempt: Attempt, site: Site, reply: Response, request: str) -> None:
+    """Raise NotYet where a route returned an error: no reply can be made of it, or a body with its fields."""
+    bodies = [error.body for error in site.errors if isinstance(error, ResponseValidationError)]
+    if any(isinstance(body, Exception) for body in bodies) or part_of(reply).keys() >= OF_AN_ERROR:
+        raise _error_returned(attempt, request, status=reply.status_code)
+
+
+def _error_returned(attempt: Attempt, request: str, *, status: int) -> NotYet:
+    return attempt.not_yet(
+        "error returned",
+        f"`{request}` was answered with {status}: the route returned its error, and FastAPI took it for the body. An "
+        "error is told with `raise`.",
+    )
+
+
+def asked_here(attempt: Attempt, reply: Response, request: str) -> None:
+    """Raise NotYet for a reply without a question to the database of the check: it came from somewhere else."""
+    attempt.require(
+        attempt.sent or reply.status_code == 422 or json_of(reply) in (None, NO_ROUTE),
+        "nothing asked",
+        f"`{request}` was answered with {reply.status_code} {body_of(reply)}, and the database of this check was asked "
+        "nothing. Does the route ask the `session` that `database` gives it, and not another one, such as one of the "
+        "notebook's `sessions`?",
+    )
+
+
 def wants(attempt: Attempt, reply: Response, request: str, status: int) -> None:
     """Raise NotYet for any other status."""
     if status != 404:
@@ -83,8 +113,13 @@ def wants(attempt: Attempt, reply: Response, request: str, status: int) -> None:
     attempt.require(
         reply.status_code == status,
         "wrong status",
-        f"`{request}` was answered with {reply.status_code} {reply.text:.200}; {status} was asked for.",
+        f"`{request}` was answered with {reply.status_code} {body_of(reply)}; {status} was asked for.",
     )
+
+
+def body_of(reply: Response, most: int = 100) -> str:
+    """The body for a diagnosis, cut where one can see it."""
+    return reply.text if len(reply.text) <= most else f"{reply.text[:most]}…"
 
 
 def json_of(reply: Response) -> Any:
