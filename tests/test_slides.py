@@ -1,5 +1,6 @@
 """Every lesson becomes slides that ask no other host, say all that the lesson says, and keep answers for later."""
 
+import ast
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 import nbformat
 import pytest
 
-from course_lib.lab.course import LIST, Lesson, UnknownLesson, lessons
+from course_lib.lab.course import LIST, Lesson, UnknownLesson, lesson_named, lessons
+from course_lib.lab.slide_steps import steps
 from course_lib.lab.slides import write_slides
+from course_lib.lab.teaching import VoteCard, vote_cards
 
 LESSONS = lessons()
 LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src", "object": "data"}
@@ -73,9 +76,31 @@ def page(written: Path) -> Page:
     return Page(written.read_text("utf-8"))
 
 
-def prose(lesson: Lesson) -> str:
+def cells_of(lesson: Lesson) -> list[Any]:
     cells: list[Any] = nbformat.read(LIST.parent / lesson.file, as_version=4).cells
-    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return cells
+
+
+def prose(lesson: Lesson) -> str:
+    return "\n\n".join(cell.source for cell in cells_of(lesson) if cell.cell_type == "markdown")
+
+
+def questions_of(lesson: Lesson) -> list[str]:
+    """The question of each prediction of a lesson."""
+    source = "\n".join(cell.source for cell in cells_of(lesson) if cell.cell_type == "code")
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    asking = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "predict"]
+    return [ast.literal_eval(call.args[0]) for call in asking]
+
+
+def plain(markdown: str) -> str:
+    """Words as a page shows them: without marks, and with single blanks."""
+    return " ".join(re.sub(r"[`*]|^- ", "", markdown, flags=re.MULTILINE).split())
+
+
+def place_of(words: str, page: Page) -> int:
+    """The first slide that shows these words."""
+    return next(place for place, slide in enumerate(page.slides) if plain(words) in plain(slide))
 
 
 def test_a_page_of_slides_loads_nothing_from_another_host(written: Path, page: Page) -> None:
@@ -98,10 +123,88 @@ def test_every_heading_of_the_lesson_begins_a_slide(lesson: Lesson, page: Page) 
     ] == []
 
 
+def test_each_question_is_asked_as_text_and_not_as_code(lesson: Lesson, page: Page) -> None:
+    asked = plain(" ".join(page.slides))
+    assert [question for question in questions_of(lesson) if plain(question) not in asked] == []
+    assert "predict(" not in asked
+
+
 def test_a_slide_never_shows_a_question_and_its_answer(page: Page) -> None:
-    asking = [slide for slide in page.slides if "= predict(" in slide]
+    asking = [
+        slide for slide in page.slides if re.search(r"^\s*(Predict|Vote)\. ", slide, flags=re.MULTILINE)
+    ]
     assert asking
     assert [slide for slide in asking if "The answer:" in slide] == []
+
+
+def test_each_vote_stands_before_the_cell_that_settles_it(lesson: Lesson, page: Page) -> None:
+    for card in vote_cards(lesson):
+        section = place_of(card.section, page)
+        settled = [slide for slide in range(section, len(page.slides)) if card.code in page.slides[slide]]
+        assert section <= place_of(f"Vote. {card.question}", page) < settled[0]
+
+
+def test_a_vote_shows_four_choices_and_no_answer(lesson: Lesson, page: Page) -> None:
+    votes = [slide for slide in page.slides if slide.strip().startswith("Vote.")]
+    assert len(votes) == (0 if lesson.number == "00" else 2)
+    assert [re.findall(r"^\s*([A-Z]) ", vote, flags=re.MULTILINE) for vote in votes] == [[*"ABCD"]] * len(
+        votes
+    )
+    assert "Right is" not in "".join(page.slides)
+
+
+def test_what_sets_up_and_what_closes_is_left_out(page: Page) -> None:
+    before_you_start = next(slide for slide in page.slides if slide.strip().startswith("Before you start"))
+    assert "import" not in before_you_start
+    assert not re.search(r"Before you leave|dispose\(\)\s*$", "".join(page.slides))
+
+
+def test_the_right_arrow_goes_through_every_slide(written: Path) -> None:
+    assert 'navigationMode: "linear"' in written.read_text("utf-8")
+
+
+def small_lesson() -> list[Any]:
+    """A section with a prediction, the prose that leads to its answer, and the cell that answers."""
+    from nbformat.v4 import new_code_cell, new_markdown_cell
+
+    return [
+        new_markdown_cell("## Count"),
+        new_code_cell('n = 2\nhow_many = predict("How many?", choices=(1, 2), answer=None)'),
+        new_markdown_cell("We count:"),
+        new_code_cell("how_many.reveal(n)"),
+    ]
+
+
+def test_a_prediction_leaves_the_rest_of_its_cell() -> None:
+    shown = [cell.source for cell in steps(small_lesson(), [])]
+    assert shown == [
+        "## Count",
+        "n = 2",
+        "**Predict.** How many?\n\n- 1\n- 2",
+        "We count:",
+        "how_many.reveal(n)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "shown"),
+    [
+        ("How many?", ["## Count", "n = 2", "**Vote.** How many?", "We count:"]),
+        (
+            "Odd or even?",
+            ["## Count", "n = 2", "**Predict.** How many?\n\n- 1\n- 2", "**Vote.** Odd or even?"],
+        ),
+    ],
+)
+def test_a_prediction_gives_way_to_a_card_that_asks_the_same(question: str, shown: list[str]) -> None:
+    card = VoteCard(question, code="how_many.reveal(n)", section="Count")
+    assert [cell.source for cell in steps(small_lesson(), [card])][:4] == shown
+
+
+def test_a_figure_has_a_slide_of_its_own() -> None:
+    figures = [cell for cell in steps(cells_of(lesson_named("07")), []) if cell.id.endswith("-figure-0")]
+    assert [cell.metadata["slideshow"]["slide_type"] for cell in figures] == ["subslide"]
+    assert "<figure" in figures[0].outputs[0].data["text/html"]
 
 
 def test_slides_say_nothing_to_a_learner_at_a_keyboard(page: Page) -> None:
