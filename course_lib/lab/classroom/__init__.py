@@ -3,7 +3,7 @@
 init(folder)                      the course folder: source/07_eager_loading/…, and nbgrader's settings
 release(folder, "07")             what learners get: release/07_eager_loading/07_eager_loading.ipynb
 collect(folder, handed_in, "07")  notebooks out of a folder or a zip, into submitted/ANNA/07_eager_loading/
-grade(folder, "07")               points and pages for learners: reports/07_eager_loading/grades.csv, feedback/ANNA/…
+grade(folder, "07", tell=print)   points and pages for learners: reports/07_eager_loading/grades.csv, feedback/ANNA/…
 report(folder, "07")              who passed what, and which misconception how many met: reports/07_eager_loading/
 
 Each is a step you may repeat. Grading runs what learners wrote, on your machine and under your name.

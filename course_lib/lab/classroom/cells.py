@@ -1,4 +1,4 @@
-"""What became of the marked cells of a notebook that was handed in: missing, copied, changed; in plain words."""
+"""What became of the marked cells of a notebook that was handed in: missing, there twice, changed; in plain words."""
 
 import json
 import re
@@ -59,6 +59,11 @@ def parts_of(released: Path) -> dict[str, Part]:
     return parts
 
 
+def checks_of(parts: Mapping[str, Part]) -> list[Part]:
+    """The parts that have points, in their order."""
+    return [part for part in parts.values() if part.role == "check"]
+
+
 def lessons_checked(cells: list[Cell]) -> set[str]:
     """The numbers of the lessons whose exercises are checked in these cells."""
     code = [source_of(cell) for cell in cells if cell.get("cell_type") == "code"]
@@ -73,7 +78,7 @@ def oddities(cells: list[Cell], parts: Mapping[str, Part]) -> Iterator[str]:
         if not times[part.name]:
             yield f"{part} is missing. {_of_missing(part)}"
         elif times[part.name] > 1:
-            yield f"{part} is there {times[part.name]} times. {_of_copies(part)}"
+            yield f"{part} stands there {times[part.name]} times, as after splitting or pasting it. {_of_copies(part)}"
         elif last[part.name].get("cell_type") != "code":
             yield f"{part} is no code cell any more. It is graded as code."
         elif part.locked and source_of(last[part.name]).strip() != part.source.strip():

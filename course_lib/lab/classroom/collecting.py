@@ -1,5 +1,6 @@
 """Takes in what learners handed in: for each learner the newest notebook of a lesson, and a word on all the rest."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -7,16 +8,22 @@ from pathlib import Path
 
 from course_lib.lab.classroom.cells import Part, cells_of, lessons_checked, name_of, oddities, parts_of
 from course_lib.lab.classroom.folder import ClassroomError, Notice, lesson_named, released
-from course_lib.lab.classroom.incoming import File, files_in, student_of
+from course_lib.lab.classroom.incoming import File, as_folder, files_in, name_in
+from course_lib.lab.classroom.places import learners, remember_names, submitted
 from course_lib.lab.course import lessons
 
 
 @dataclass
 class Collected:
-    """Whose notebooks are in the course folder now, and what a teacher should know about them."""
+    """Whose notebooks were taken in, and what a teacher should know about them.
+
+    `everybody` are all whose notebooks of the lesson are in the course folder now, `names` how they write themselves.
+    """
 
     students: list[str] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    everybody: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 def collect(folder: Path, source: Path, lesson: str) -> Collected:
@@ -29,18 +36,17 @@ def collect(folder: Path, source: Path, lesson: str) -> Collected:
     if not source.exists():
         raise ClassroomError(f"there is no folder and no zip {source}.")
     collected = Collected()
-    for student, found in sorted(_by_student(_usable(files_in(source), name, parts, collected)).items()):
+    known = learners(folder)
+    usable = _usable(files_in(source), name, parts, collected)
+    for student, found in sorted(_by_student(usable, known).items()):
         newest = _newest(student, found, collected)
         collected.students.append(student)
         collected.notices += [Notice(student, told) for told in oddities(cells_of(newest.content), parts)]
         collected.notices += _store(folder / "submitted" / student / name, newest)
+    collected.notices += _perhaps_the_same(collected.students, learners(folder))
+    collected.everybody = [*submitted(folder, name)]
+    remember_names(folder, collected.names)
     return collected
-
-
-def submitted(folder: Path, name: str) -> dict[str, Path]:
-    """The collected notebooks of a lesson, by learner."""
-    found = sorted((folder / "submitted").glob(f"*/{name}/{name}.ipynb"))
-    return {path.parents[1].name: path for path in found}
 
 
 def _usable(
@@ -49,15 +55,22 @@ def _usable(
     """The notebooks of this lesson, each with its learner; of every other file a notice says why not."""
     usable = []
     for file in files:
-        student = student_of(file.place, [lesson.name for lesson in lessons()])
-        why_not = (
-            file.trouble or _why_not(file, name, parts) or ("" if student else "does not say whose it is")
-        )
+        written = name_in(file.place, [lesson.name for lesson in lessons()])
+        student = as_folder(written)
+        why_not = file.trouble or _why_not(file, name, parts)
         if why_not:
             collected.notices.append(Notice(student, f"{file.place} {why_not}; it was left out."))
+        elif not student:
+            collected.notices.append(Notice("", f"{file.place} {_nameless(name)}"))
         else:
+            collected.names[student] = written
             usable.append((student, file))
     return usable
+
+
+def _nameless(name: str) -> str:
+    better = f"Name it {name}_ANNA.ipynb, with the learner's name for ANNA, or put it into a folder ANNA."
+    return f"does not say whose it is; it was left out. {better}"
 
 
 def _why_not(file: File, name: str, parts: dict[str, Part]) -> str:
@@ -72,13 +85,27 @@ def _why_not(file: File, name: str, parts: dict[str, Part]) -> str:
     return "" if own else f"has none of the cells of {name}"
 
 
-def _by_student(files: list[tuple[str, File]]) -> dict[str, list[File]]:
-    """Two spellings that some systems take for one folder are one learner."""
-    spelling: dict[str, str] = {}
+def _by_student(files: list[tuple[str, File]], known: list[str]) -> dict[str, list[File]]:
+    """Two spellings that some systems take for one folder are one learner, and the one known already stays."""
+    spelling = {student.casefold(): student for student in known}
     found: dict[str, list[File]] = {}
     for student, file in files:
         found.setdefault(spelling.setdefault(student.casefold(), student), []).append(file)
     return found
+
+
+def _perhaps_the_same(students: list[str], everybody: list[str]) -> list[Notice]:
+    """Jürgen_Müller and Müller_Jürgen stay two, and a teacher is asked."""
+    return [
+        Notice(student, f"has the same names as {other}. Is that one person? Both notebooks are kept.")
+        for student in students
+        for other in everybody
+        if other != student and _names_in(student) == _names_in(other)
+    ]
+
+
+def _names_in(student: str) -> list[str]:
+    return sorted(re.split(r"[\W_]+", student.casefold()))
 
 
 def _newest(student: str, files: list[File], collected: Collected) -> File:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,11 +57,11 @@ def release(folder: Path, lesson: str) -> Path:
 
 
 def lesson_named(folder: Path, lesson: str) -> str:
-    """The full name of a lesson such as '07' or '07_eager_loading'."""
+    """The full name of a lesson such as '7', '07' or '07_eager_loading'."""
     if not (folder / SETTINGS).is_file():
-        raise ClassroomError(f"{folder} is no course folder: it has no {SETTINGS}. Make one first.")
+        raise ClassroomError(f"{folder} is no course folder. Make one first: {command('init', folder)}")
     names = sorted(path.name for path in (folder / "source").iterdir() if path.is_dir())
-    found = [name for name in names if lesson in (name, name[:2])]
+    found = [name for name in names if lesson == name or lesson.zfill(2) == name[:2]]
     if len(found) != 1:
         raise ClassroomError(f"{lesson!r} is no lesson of {folder}. There are {', '.join(names) or 'none'}.")
     return found[0]
@@ -70,24 +71,48 @@ def released(folder: Path, name: str) -> Path:
     """The notebook that learners got."""
     notebook = folder / "release" / name / f"{name}.ipynb"
     if not notebook.is_file():
-        raise ClassroomError(f"{name} is not released yet. Release it first: grading needs its points.")
+        raise ClassroomError(
+            f"{name} is not released yet. Release it first: {command('release', folder, name)}"
+        )
     return notebook
 
 
-def run_nbgrader(folder: Path, *words: str, tolerant: bool = False) -> str:
-    """Run one of nbgrader's commands in the folder and give what it said. A failure of it is one of ours,
-    unless `tolerant`.
+def command(step: str, folder: Path, *more: str) -> str:
+    """The words to type for a step of the classroom, in this course folder; of a lesson its number is enough."""
+    place = f'"{folder}"' if " " in str(folder) else str(folder)
+    return " ".join(
+        ["course class", step, place, *(each[:2] if each[:2].isdigit() else each for each in more)]
+    )
+
+
+def run_nbgrader(folder: Path, *words: str, heard: Callable[[str], object] | None = None) -> str:
+    """Run one of nbgrader's commands in the folder and give what it said. Who has `heard` each line, as it comes,
+    takes a failure too; otherwise it is one of ours.
 
     It has a process of its own: it changes the working folder, and starts kernels.
     """
     own = {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUTF8": "1", "PATH": _with_own_programs()}
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "nbgrader", *words], cwd=folder, env=os.environ | own, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
-    )  # fmt: skip
-    if done.returncode and not tolerant:
-        raise ClassroomError(f"nbgrader {' '.join(words)} failed:\n{_why(done.stdout)}")
-    return done.stdout
+    ) as running:  # fmt: skip
+        log = _listen(running, heard or str)
+    if running.returncode and not heard:
+        raise ClassroomError(f"nbgrader {' '.join(words)} failed:\n{_why(log)}")
+    return log
+
+
+def _listen(running: subprocess.Popen[str], heard: Callable[[str], object]) -> str:
+    """All that a process says; each line is passed on as it comes."""
+    lines = []
+    try:
+        for line in running.stdout or ():
+            lines.append(line)
+            heard(line)
+    except BaseException:  # Ctrl-C, or an error of the listener: nobody waits for the end
+        running.kill()
+        raise
+    return "".join(lines)
 
 
 def _with_own_programs() -> str:

@@ -55,20 +55,25 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def student_of(place: PurePosixPath, lessons: list[str]) -> str:
-    """The learner's name as a folder can carry it, or '' where the path names nobody."""
+def name_in(place: PurePosixPath, lessons: list[str]) -> str:
+    """The learner's name as it was written, or '' where the path names nobody."""
     named = _beside_lesson(place.stem, lessons)
     folders = [part for part in place.parts[:-1] if part.lower() not in NOT_A_NAME]
     if named is None and not folders:
         named = place.stem
-    return as_folder(named or (folders[0] if folders else ""))
+    written = named or (folders[0] if folders else "")
+    moodle = MOODLE.match(written)
+    return unicodedata.normalize("NFC", moodle[1] if moodle else written).strip()
+
+
+def student_of(place: PurePosixPath, lessons: list[str]) -> str:
+    """The learner's name as a folder can carry it, or ''."""
+    return as_folder(name_in(place, lessons))
 
 
 def as_folder(name: str) -> str:
     """A name with letters of any language, digits, dots and lines in it: never a path, on no system a device."""
-    moodle = MOODLE.match(name)
-    plain = unicodedata.normalize("NFC", moodle[1] if moodle else name)
-    safe = re.sub(r"[^\w.-]+", "_", plain)[:80].strip("._-")
+    safe = re.sub(r"[^\w.-]+", "_", name)[:80].strip("._-")
     return f"{safe}_" if safe.lower().partition(".")[0] in NAMES_OF_DEVICES else safe
 
 

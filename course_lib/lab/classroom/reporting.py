@@ -1,26 +1,15 @@
-"""The teacher's report on a lesson: who passed what, and which misconception how many met."""
+"""The teacher's report on a lesson: who passed what, and which misconception how many met; as tables and as a page."""
 
 from collections import Counter
-from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 
-from course_lib.lab.classroom.cells import Part, cells_of, oddities, parts_of
-from course_lib.lab.classroom.collecting import submitted
-from course_lib.lab.classroom.folder import ClassroomError, lesson_named, released
-from course_lib.lab.classroom.grading import reports, write_csv
-from course_lib.lab.classroom.results import NOT_YET, OUTCOMES, PASSED, Result, results_of
-
-UNNAMED = "without a name"
-STYLE = """
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #111; }
-table { border-collapse: collapse; margin: 1.5rem 0; width: 100%; }
-caption { text-align: left; font-weight: bold; padding-bottom: .5rem; }
-th, td { border: 1px solid #767676; padding: .25rem .5rem; text-align: left; vertical-align: top; }
-td.number { text-align: right; }
-ul { margin: 0; padding-left: 1.2rem; }
-@media print { body { margin: 0; font-size: 10pt; } thead { display: table-header-group; } tr { break-inside: avoid; } }
-"""
+from course_lib.lab.classroom.cells import Part, checks_of, parts_of
+from course_lib.lab.classroom.folder import ClassroomError, command, lesson_named, released
+from course_lib.lab.classroom.page import Class, page_of
+from course_lib.lab.classroom.places import names_of, pages, reports, write_csv
+from course_lib.lab.classroom.points import points_of
+from course_lib.lab.classroom.results import OUTCOMES, PASSED, Result, met, results_of
+from course_lib.lab.classroom.unusual import odd_cells, stops
 
 
 def report(folder: Path, lesson: str) -> Path:
@@ -29,22 +18,33 @@ def report(folder: Path, lesson: str) -> Path:
     parts = parts_of(released(folder, name))
     results = results_of(folder, name, parts)
     if not results:
-        raise ClassroomError(f"nothing of {name} is graded yet. Grade it first.")
-    checks = [part for part in parts.values() if part.role == "check"]
+        first = command("grade", folder, name)
+        raise ClassroomError(f"nothing of {name} is graded yet. Grade it first: {first}")
+    checks = checks_of(parts)
     place = reports(folder, name)
     write_csv(place / "outcomes.csv", _outcomes(results))
     write_csv(place / "exercises.csv", [_HEAD, *(_line(check, results) for check in checks)])
     page = place / "report.html"
-    page.write_text(_page(name, checks, results, _odd(folder, name, parts)), encoding="utf-8", newline="\n")
+    page.write_text(page_of(_class(folder, name, parts, results)), encoding="utf-8", newline="\n")
     return page
 
 
-_HEAD = ["exercise", "title", "points", "learners", *OUTCOMES, "misconceptions", "who passed"]
+_HEAD = ["exercise", "title", "points", "learners", *OUTCOMES, "misconceptions", "slips", "who passed"]
+
+
+def _class(folder: Path, name: str, parts: dict[str, Part], results: list[Result]) -> Class:
+    return Class(
+        name=name, checks=checks_of(parts), results=results,
+        names=names_of(folder),
+        totals={student: sum(own.values()) for student, own in points_of(folder, name).items()},
+        pages={student: "/".join(page.parts[-4:]) for student, page in pages(folder, name).items()},
+        unusual=[*odd_cells(folder, name, parts), *stops(folder, name, parts, results)],
+    )  # fmt: skip
 
 
 def _outcomes(results: list[Result]) -> list[list[str]]:
-    rows = [[result.student, result.exercise, result.outcome, result.why] for result in results]
-    return [["student", "exercise", "outcome", "why"], *rows]
+    rows = [[each.student, each.exercise, each.outcome, each.why, each.told] for each in results]
+    return [["student", "exercise", "outcome", "why", "told"], *rows]
 
 
 def _line(check: Part, results: list[Result]) -> list[object]:
@@ -52,77 +52,5 @@ def _line(check: Part, results: list[Result]) -> list[object]:
     times = Counter(result.outcome for result in own)
     passed = [result.student for result in own if result.outcome == PASSED]
     counts = [times[outcome] for outcome in OUTCOMES]
-    met = "; ".join(misconceptions(own))
-    return [check.exercise, check.title, check.points, len(own), *counts, met, "; ".join(passed)]
-
-
-def misconceptions(results: list[Result]) -> list[str]:
-    """Such as "14 of 25: N+1", the most frequent first; `results` are those of one exercise."""
-    met = Counter(result.why or UNNAMED for result in results if result.outcome == NOT_YET)
-    return [f"{times} of {len(results)}: {what}" for what, times in met.most_common()]
-
-
-def _odd(folder: Path, name: str, parts: dict[str, Part]) -> list[str]:
-    """What is unusual about the collected notebooks, said again for those who were not there at collecting."""
-    return [
-        f"{student}: {told}"
-        for student, notebook in submitted(folder, name).items()
-        for told in oddities(cells_of(notebook.read_bytes()), parts)
-    ]
-
-
-def _page(name: str, checks: list[Part], results: list[Result], odd: list[str]) -> str:
-    title = f"{name[:2]} {name[3:].replace('_', ' ').capitalize()}: what the class met"
-    learners = len({result.student for result in results})
-    unusual = f"<h2>Unusual notebooks</h2>\n{_list(odd)}" if odd else ""
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<h1>{escape(title)}</h1>
-<p>Learners graded: {learners}.</p>
-{_by_exercise(checks, results)}
-{_by_learner(checks, results)}
-{unusual}
-</body>
-</html>
-"""
-
-
-def _by_exercise(checks: list[Part], results: list[Result]) -> str:
-    caption = "Each exercise: how many passed, and which misconception how many met"
-    rows = []
-    for check in checks:
-        own = [result for result in results if result.exercise == check.exercise]
-        times = Counter(result.outcome for result in own)
-        counts = "".join(f'<td class="number">{times[outcome]}</td>' for outcome in OUTCOMES)
-        name = escape(f"{check.exercise} {check.title}")
-        rows.append(f'<tr><th scope="row">{name}</th>{counts}<td>{_list(misconceptions(own))}</td></tr>')
-    return _table(caption, ["exercise", *OUTCOMES, "misconceptions"], rows)
-
-
-def _by_learner(checks: list[Part], results: list[Result]) -> str:
-    said = {(result.student, result.exercise): str(result) for result in results}
-    rows = []
-    for student in dict.fromkeys(result.student for result in results):
-        cells = (escape(said.get((student, check.exercise), "")) for check in checks)
-        rows.append(
-            f'<tr><th scope="row">{escape(student)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-        )
-    return _table("Each learner", ["learner", *(check.exercise for check in checks)], rows)
-
-
-def _table(caption: str, heads: Iterable[str], rows: list[str]) -> str:
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "\n".join(rows)
-    titled = f"<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>"
-    return f"<table>\n{titled}\n<tbody>\n{body}\n</tbody>\n</table>"
-
-
-def _list(texts: list[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>" if texts else ""
+    ways = ["; ".join(str(each) for each in met(own, slips=slips)) for slips in (False, True)]
+    return [check.exercise, check.title, check.points, len(own), *counts, *ways, "; ".join(passed)]

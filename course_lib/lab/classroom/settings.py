@@ -5,14 +5,16 @@ from typing import Any
 from course_lib.lab.release import LEFT_OUT, STUB
 
 LONGEST = 60  # seconds; a check stops a hanging answer long before, so this is for cells of the learner's own
+TOO_LONG = "TooLong"
 
 
 def configure(c: Any) -> None:
-    """Cut as the kit cuts, grade what hangs or lost a cell, and let no warning cost points."""
+    """Cut as the kit cuts, grade what hangs or lost a cell, give points for a pass alone and whatever was warned."""
     from nbconvert.preprocessors import TagRemovePreprocessor
     from nbgrader import preprocessors as of_nbgrader
-    from nbgrader.converters import GenerateAssignment
+    from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 
+    from course_lib.lab.classroom.marking import DemandPass, ForLearners
     from course_lib.lab.cutting import GiveWrongCode, MendCells
 
     c.CourseDirectory.course_id = "course"
@@ -28,6 +30,12 @@ def configure(c: Any) -> None:
         of_nbgrader.ClearOutput, MendCells, of_nbgrader.OverwriteKernelspec,
         of_nbgrader.OverwriteCells, of_nbgrader.CheckCellMetadata,
     ]  # fmt: skip
+    c.Autograde.autograde_preprocessors = _with_ours(
+        Autograde.autograde_preprocessors.default(), of_nbgrader.IgnorePattern, [DemandPass]
+    )
+    c.GenerateFeedback.preprocessors = _with_ours(
+        GenerateFeedback.preprocessors.default(), of_nbgrader.GetGrades, [ForLearners]
+    )
     _grade_gently(c)
 
 
@@ -40,11 +48,8 @@ def _grade_gently(c: Any) -> None:
     c.KernelManager.transport_encryption = "auto"  # others on this machine cannot listen in
     c.Execute.timeout = LONGEST
     c.Execute.raise_on_iopub_timeout = False
-    c.Execute.error_on_timeout = {
-        "ename": "TooLong",
-        "evalue": f"this cell did not end and was stopped after {LONGEST} s",
-        "traceback": [f"TooLong: this cell did not end and was stopped after {LONGEST} s"],
-    }
+    told = "this cell did not end, and was stopped"
+    c.Execute.error_on_timeout = {"ename": TOO_LONG, "evalue": told, "traceback": [f"{TOO_LONG}: {told}"]}
     c.IgnorePattern.enabled = True
     c.IgnorePattern.pattern = (
         r"[\s\S]*"  # nbgrader gives no points to a cell that wrote to stderr, as a warning does
