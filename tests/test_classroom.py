@@ -9,25 +9,32 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from nbgrader.api import Gradebook
 
-from course_lib.lab import classroom
+from course_lib.lab import checking, classroom
 from course_lib.lab.classroom import ClassroomError, Collected, Graded, Notice
 from course_lib.lab.classroom.cells import Part
 from course_lib.lab.classroom.folder import run_nbgrader
 from course_lib.lab.classroom.incoming import as_folder, files_in, student_of
-from course_lib.lab.classroom.reporting import misconceptions
-from course_lib.lab.classroom.results import NOT_YET, PASSED, Result
+from course_lib.lab.classroom.results import NOT_YET, PASSED, SLIPS, Result, has_passed, met
+from course_lib.lab.cli import main
 from course_lib.lab.exercises import exercises, without_marks
-from course_lib.lab.release import SOLUTIONS, cut
+from course_lib.lab.release import EXERCISES, SOLUTIONS, cut
 
 NAME = "07_eager_loading"
 ANSWERS = {each.id: without_marks(each.answer) for each in exercises() if each.lesson == NAME}
 HANGS = "while True:\n    pass"
-IMPATIENT = "import course_lib.lab.checks.sandbox as sandbox\n\nsandbox.PATIENCE = 1.0"
+IMPATIENT = "import course_lib.lab.judging.sandbox as sandbox\n\nsandbox.PATIENCE = 1.0"
+PATCHES = (
+    "import course_lib.lab.checking as c\n\n\n"
+    "async def ok(*a, **k):\n    pass\n\n\n"
+    "c.grade = c.check = ok\ncheck = ok"
+)
 Cells = list[dict[str, Any]]
 
 
@@ -92,6 +99,7 @@ class Round:
     collected: Collected
     graded: Graded
     page: str
+    progress: list[str]
 
     def table(self, name: str) -> list[dict[str, str]]:
         path = self.folder / "reports" / NAME / name
@@ -126,6 +134,13 @@ def hanging() -> Cells:
     return cells
 
 
+def cheating() -> Cells:
+    """Eve answers nothing, and puts the checks out of action."""
+    cells = answered({})
+    cells.insert(place(cells, "07-1-answer"), code(PATCHES))
+    return cells
+
+
 @pytest.fixture(scope="module")
 def whole_round(tmp_path_factory: pytest.TempPathFactory) -> Round:
     folder = tmp_path_factory.mktemp("classroom") / "my class"
@@ -136,17 +151,21 @@ def whole_round(tmp_path_factory: pytest.TempPathFactory) -> Round:
     released = classroom.release(folder, "07")
     broken: Cells = [*answered(ANSWERS), {"metadata": {}}]
     everybody = {
-        "anna": right_with_a_warning(),
+        "Anna Berg_11_assignsubmission_file_": right_with_a_warning(),
         "ben": wrong_with_odd_cells(),
         "chris": hanging(),
         "dora": broken,
+        "eve": cheating(),
     }
     for student, cells in everybody.items():
         hand_in(handed_in, f"{student}/{NAME}.ipynb", notebook(cells))
     collected = classroom.collect(folder, handed_in, "07")
-    graded = classroom.grade(folder, "07")
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
+        book.add_student("fritz")  # of the course, and has handed nothing in
+    told: list[str] = []
+    graded = classroom.grade(folder, "07", tell=told.append)
     page = classroom.report(folder, "07").read_text("utf-8")
-    return Round(folder, released, collected, graded, page)
+    return Round(folder, released, collected, graded, page, told)
 
 
 def test_what_is_released_are_the_cells_of_the_exercise(whole_round: Round) -> None:
@@ -154,17 +173,45 @@ def test_what_is_released_are_the_cells_of_the_exercise(whole_round: Round) -> N
 
 
 def test_each_learner_gets_the_points_of_what_passed(whole_round: Round) -> None:
-    anna, ben, chris, _ = whole_round.table("grades.csv")
+    anna, ben, chris, *_ = whole_round.table("grades.csv")
     assert (anna["score"], anna["max_score"]) == (anna["max_score"], "10.0")
     assert ben["score"] == "0.0"
     assert (chris["07.2"], chris["score"]) == ("0.0", "8.0")
 
 
+def test_a_check_without_an_outcome_gives_no_points_anywhere(whole_round: Round) -> None:
+    rows = {row["student"]: row for row in whole_round.table("grades.csv")}
+    assert rows["eve"]["score"] == "0.0"
+    assert "Score: 0.0 / 10.0" in whole_round.graded.pages["eve"].read_text("utf-8")
+    told = "07.1, 07.2, 07.3, 07.4, 07.5: no points, because the check told no outcome"
+    assert any(str(notice).startswith(f"eve: {told}") for notice in whole_round.graded.notices)
+    assert f"<li>eve: {told}" in whole_round.page.partition("Unusual notebooks")[2]
+
+
+def test_who_handed_nothing_in_has_no_zero(whole_round: Round) -> None:
+    rows = {row["student"]: (row["score"], row["state"]) for row in whole_round.table("grades.csv")}
+    assert rows["fritz"] == ("", "not handed in")
+    assert rows["dora"] == ("", "not graded")
+    assert rows["ben"] == ("0.0", "graded")
+
+
+def test_grading_says_whose_turn_it_is(whole_round: Round) -> None:
+    students = ["Anna_Berg", "ben", "chris", "dora", "eve"]
+    turns = [f"{number} of 5: {student}" for number, student in enumerate(students, start=1)]
+    assert whole_round.progress == [*turns, "writing the learners' pages"]
+
+
+def test_grading_says_who_was_stopped_and_where(whole_round: Round) -> None:
+    chris = [notice.told for notice in whole_round.graded.notices if notice.student == "chris"]
+    own = "a cell of their own in 07.3 did not end, and was stopped. It begins `while True:`."
+    assert chris == [own, "07.2: the answer did not end, and was stopped by the check."]
+    assert f"<li>chris: {own}</li>" in whole_round.page
+
+
 def test_a_notebook_that_nbgrader_cannot_read_is_named_and_stops_nobody(whole_round: Round) -> None:
     log = whole_round.folder / "reports" / NAME / "grading.log"
-    assert whole_round.graded.notices == [
-        Notice("dora", f"could not be graded; what nbgrader said is in {log}.")
-    ]
+    told = f"could not be graded; what nbgrader said is in {log}."
+    assert whole_round.graded.notices[0] == Notice("dora", told)
     assert "for student 'dora'" in log.read_text("utf-8")
 
 
@@ -177,22 +224,32 @@ def test_a_hang_costs_the_points_of_its_exercise_alone(whole_round: Round) -> No
 
 
 def test_deleted_and_copied_cells_are_explained(whole_round: Round) -> None:
+    twice = "stands there 2 times, as after splitting or pasting it."
     assert whole_round.told_of("ben") == [
         "the setup cell is missing. It is put back for grading.",
-        "07.2: the answer cell is there 2 times. All of them are run, so the last one counts.",
-        "07.2: the check cell is there 2 times. The last one is graded.",
+        f"07.2: the answer cell {twice} All of them are run, so the last one counts.",
+        f"07.2: the check cell {twice} The last one is graded.",
         "07.3: the answer cell is missing. What stands in other cells is run and graded all the same.",
         "07.3: the check cell is missing. It is put back for grading.",
     ]
-    assert (whole_round.told_of("anna"), whole_round.told_of("chris")) == ([], [])
+    assert (whole_round.told_of("Anna_Berg"), whole_round.told_of("chris")) == ([], [])
 
 
 def test_each_learner_gets_a_page_that_needs_no_network(whole_round: Round) -> None:
-    assert list(whole_round.graded.pages) == ["anna", "ben", "chris"]
+    assert list(whole_round.graded.pages) == ["Anna_Berg", "ben", "chris", "eve"]
     for page in whole_round.graded.pages.values():
         text = page.read_text("utf-8")
         assert "Score:" in text
         assert re.findall(r"""<script|(?:src|href)=["']?(?:https?:)?//|url\(["']?http""", text) == []
+
+
+def test_a_page_for_learners_names_the_exercises_and_shows_no_marks(whole_round: Round) -> None:
+    page = whole_round.graded.pages["ben"].read_text("utf-8")
+    assert re.findall(r'<li><a href="#07-\d-check">([^<]+)</a>', page) == [
+        f"{each.id} {each.title}" for each in exercises() if each.lesson == NAME
+    ]
+    assert "The check of 07.1 " in page
+    assert re.findall("Test cell|HIDDEN TESTS|NotPassed|Student&#39;s|Student's", page) == []
 
 
 def test_cells_that_were_put_back_say_so_to_the_learner(whole_round: Round) -> None:
@@ -203,22 +260,40 @@ def test_cells_that_were_put_back_say_so_to_the_learner(whole_round: Round) -> N
 def test_the_report_counts_misconceptions_and_names_who_passed(whole_round: Round) -> None:
     rows = {row["exercise"]: row for row in whole_round.table("exercises.csv")}
     first = rows["07.1"]
-    assert (first["learners"], first["passed"], first["who passed"]) == ("3", "2", "anna; chris")
-    assert first["misconceptions"].startswith("1 of 3: ")
-    assert rows["07.3"]["stopped"] == "1"  # Ben deleted his answer
+    assert (first["learners"], first["passed"], first["who passed"]) == ("4", "2", "Anna_Berg; chris")
+    assert first["misconceptions"].startswith("1 of 4: ")
+    assert rows["07.2"]["slips"] == "1 of 4: runs for ever"
+    assert rows["07.3"]["stopped"] == "2"  # Ben deleted his answer, and Eve's check is out of action
+
+
+def test_a_misconception_has_an_example_of_what_a_learner_was_told(whole_round: Round) -> None:
+    ben = next(row for row in whole_round.table("outcomes.csv") if row["why"] == "not loaded")
+    assert ben["told"].count("passed") == ben["told"].count("not yet") == 0
+    assert f'1 of 4: not loaded<span class="example">For example: {escape(ben["told"])}' in whole_round.page
+    assert len(ben["told"]) > 30
+
+
+def test_the_report_leads_to_each_learners_page_and_has_the_points(whole_round: Round) -> None:
+    found = re.findall(
+        r'<a href="([^"]+)">([^<]+)</a>.*<td class="number">([\d.]+)</td></tr>', whole_round.page
+    )
+    assert [row[1:] for row in found] == [("Anna Berg", "10"), ("ben", "0"), ("chris", "8"), ("eve", "0")]
+    for address, _, _ in found:
+        assert (whole_round.folder / "reports" / NAME / address).resolve().is_file()
 
 
 def test_the_report_is_a_page_that_needs_nothing_else(whole_round: Round) -> None:
     assert re.findall(r"<script|<link|<img|://", whole_round.page) == []
     assert whole_round.page.count("<caption>") == 2
     assert '<th scope="row">07.1 ' in whole_round.page
-    assert "ben: 07.2: the answer cell is there 2 times." in whole_round.page
+    assert "ben: 07.2: the answer cell stands there 2 times" in whole_round.page
+    assert re.findall("<h2>(.+)</h2>", whole_round.page) == ["Exercises", "Learners", "Unusual notebooks"]
 
 
 def test_grading_leaves_out_what_is_not_new(whole_round: Round) -> None:
     notebooks = sorted(whole_round.folder.glob("autograded/*/*/*.ipynb"))
     before = [path.stat().st_mtime_ns for path in notebooks]
-    run_nbgrader(whole_round.folder, "autograde", NAME, tolerant=True)
+    run_nbgrader(whole_round.folder, "autograde", NAME, heard=str)
     assert [path.stat().st_mtime_ns for path in notebooks] == before
 
 
@@ -241,6 +316,15 @@ def test_a_second_init_keeps_what_a_teacher_changed(folder: Path) -> None:
     assert source.read_text("utf-8") == "changed"
 
 
+def test_init_says_what_is_new(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert main(["class", "init", str(tmp_path / "class")]) == 0
+    first, following, again = capsys.readouterr().out.splitlines()
+    assert NAME in first
+    assert following == f"Next: course class release {tmp_path / 'class'} 01"
+    assert again.startswith("Nothing is new")
+
+
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("x")
     with pytest.raises(ClassroomError, match="not empty"):
@@ -252,10 +336,10 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     ("step", "told"),
     [
         (lambda folder: classroom.release(folder, "77"), "'77' is no lesson"),
-        (lambda folder: classroom.release(folder.parent, "07"), "no course folder"),
+        (lambda folder: classroom.release(folder.parent, "07"), "no course folder.* course class init "),
         (lambda folder: classroom.collect(folder, folder / "nowhere", "07"), "no folder and no zip"),
-        (lambda folder: classroom.grade(folder, "07"), "Collect it first"),
-        (lambda folder: classroom.report(folder, "07"), "Grade it first"),
+        (lambda folder: classroom.grade(folder, "7"), 'Collect it first: course class collect ".*" 07 FROM'),
+        (lambda folder: classroom.report(folder, "07"), 'Grade it first: course class grade ".*" 07'),
     ],
 )
 def test_a_step_that_cannot_be_taken_says_why(folder: Path, step: Callable[[Path], Any], told: str) -> None:
@@ -315,7 +399,8 @@ def test_folders_files_and_zips_of_learners_are_taken_in(folder: Path, handed_in
     hand_in(handed_in, f"ben_{NAME}.ipynb", content)
     with zipfile.ZipFile(handed_in / "chris.zip", "w") as archive:
         archive.writestr(f"exercises/{NAME}.ipynb", content)
-    assert classroom.collect(folder, handed_in, "07") == Collected(["anna", "ben", "chris"], [])
+    collected = classroom.collect(folder, handed_in, "07")
+    assert (collected.students, collected.notices) == (["anna", "ben", "chris"], [])
     for student in ("anna", "ben", "chris"):
         assert (folder / "submitted" / student / NAME / f"{NAME}.ipynb").read_bytes() == content
 
@@ -371,7 +456,8 @@ def test_what_is_no_notebook_of_the_lesson_is_told_and_left_out(folder: Path, ha
     collected = classroom.collect(folder, handed_in, "07")
     assert collected.students == []
     assert [str(notice) for notice in collected.notices] == [
-        f"{NAME}.ipynb does not say whose it is; it was left out.",
+        f"{NAME}.ipynb does not say whose it is; it was left out. Name it {NAME}_ANNA.ipynb, "
+        "with the learner's name for ANNA, or put it into a folder ANNA.",
         "anna: anna/notes.pdf is no notebook; it was left out.",
         f"ben: ben/08_pagination.ipynb belongs to lesson 08, not to {NAME}; it was left out.",
         f"chris: chris/x.ipynb has none of the cells of {NAME}; it was left out.",
@@ -389,6 +475,54 @@ def test_collecting_again_takes_only_what_changed(folder: Path, handed_in: Path)
     collected = classroom.collect(folder, handed_in, "07")
     assert collected.notices == [Notice("anna", "took the place of what was collected before.")]
     assert [stamp.read_text() == old for stamp, old in zip(stamps, before, strict=True)] == [False, True]
+
+
+def test_the_same_names_in_another_order_are_asked_about(folder: Path, handed_in: Path) -> None:
+    for student in ("Jürgen_Müller", "Müller_Jürgen", "Müller_Anna"):
+        hand_in(handed_in, f"{student}/x.ipynb", notebook(answered({})))
+    collected = classroom.collect(folder, handed_in, "07")
+    assert [str(notice).partition(". ")[0] for notice in collected.notices] == [
+        "Jürgen_Müller: has the same names as Müller_Jürgen",
+        "Müller_Jürgen: has the same names as Jürgen_Müller",
+    ]
+
+
+def test_a_learner_known_already_keeps_the_spelling(folder: Path, handed_in: Path) -> None:
+    hand_in(handed_in, "Anna/x.ipynb", notebook(answered({})))
+    classroom.collect(folder, handed_in, "07")
+    hand_in(handed_in, "later/anna.ipynb", notebook(answered(ANSWERS)))
+    assert classroom.collect(folder, handed_in / "later", "07").students == ["Anna"]
+
+
+def test_collecting_says_how_many_there_are_in_all(
+    folder: Path, handed_in: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hand_in(handed_in, "first/anna.ipynb", notebook(answered({})))
+    hand_in(handed_in, "second/ben.ipynb", notebook(answered({})))
+    for delivery in ("first", "second"):
+        assert main(["class", "collect", str(folder), "7", str(handed_in / delivery)]) == 0
+    told = capsys.readouterr().out
+    assert "Taken in from 1 learner: ben.\n" in told
+    assert "All whose notebooks are here now: 2 learners: anna, ben.\n" in told
+
+
+def test_collecting_nothing_is_refused(
+    folder: Path, handed_in: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handed_in.mkdir()
+    assert main(["class", "collect", str(folder), "07", str(handed_in)]) == 1
+    assert "there is no file in it" in capsys.readouterr().err
+    hand_in(handed_in, f"{NAME}.ipynb", notebook(answered({})))
+    assert main(["class", "collect", str(folder), "07", str(handed_in)]) == 1
+    shown = capsys.readouterr()
+    assert "does not say whose it is" in shown.out
+    assert "the lines above say why" in shown.err
+
+
+def test_the_exercises_of_a_learners_own_copy_can_be_handed_in(folder: Path, handed_in: Path) -> None:
+    hand_in(handed_in, f"anna/{NAME}.ipynb", (EXERCISES / f"{NAME}.ipynb").read_bytes())
+    collected = classroom.collect(folder, handed_in, "07")
+    assert (collected.students, collected.notices) == (["anna"], [])
 
 
 def test_a_changed_check_and_a_code_cell_made_text_are_told(folder: Path, handed_in: Path) -> None:
@@ -409,11 +543,51 @@ def test_a_changed_check_and_a_code_cell_made_text_are_told(folder: Path, handed
 def test_misconceptions_are_counted_the_most_frequent_first() -> None:
     whys = ["N+1"] * 3 + ["no order", ""]
     results = [Result(f"learner {number}", "07.1", NOT_YET, why) for number, why in enumerate(whys)]
-    assert misconceptions([*results, Result("anna", "07.1", PASSED)]) == [
-        "3 of 6: N+1",
-        "1 of 6: no order",
-        "1 of 6: without a name",
+    results += [Result("anna", "07.1", PASSED), Result("ben", "07.1", NOT_YET, "wrong signature")]
+    assert [str(each) for each in met(results)] == [
+        "3 of 7: N+1",
+        "1 of 7: no order",
+        "1 of 7: without a name",
     ]
+    assert [str(each) for each in met(results, slips=True)] == ["1 of 7: wrong signature"]
+
+
+def test_no_slip_is_a_misconception_of_an_exercise_and_each_is_told_by_a_check() -> None:
+    assert SLIPS.isdisjoint({name for each in exercises() for name in each.wrong})
+    lab = Path(checking.__file__).parent
+    said = [file.read_text("utf-8") for place in ("checks", "judging") for file in (lab / place).glob("*.py")]
+    assert {name for name in SLIPS if f'"{name}"' not in "".join(said)} == set()
+
+
+# What a check must have told for its points
+
+
+def told(*outcomes: str, exercise: str = "07.1") -> dict[str, Any]:
+    cell = code("await check('07.1', f)\nawait grade('07.1', f)")
+    facts = [{"exercise": exercise, "outcome": outcome, "misconception": None} for outcome in outcomes]
+    return cell | {
+        "outputs": [{"output_type": "display_data", "metadata": {"course": each}} for each in facts]
+    }
+
+
+def test_the_hidden_rows_have_the_last_word() -> None:
+    assert has_passed(told("passed", "passed"))
+    assert has_passed(told("not yet", "passed"))
+    assert not has_passed(told("passed", "not yet"))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        told(),
+        told("passed"),
+        told("passed", "passed", "passed"),
+        told("passed", "passed", exercise="07.2"),
+        told("passed", "well done"),
+    ],
+)
+def test_an_outcome_too_few_too_many_or_of_another_exercise_is_no_pass(cell: dict[str, Any]) -> None:
+    assert not has_passed(cell)
 
 
 def test_a_part_says_what_it_is() -> None:
