@@ -13,10 +13,10 @@ from traitlets.config import Config
 
 from course_lib.lab import checking, postgres, workspace
 from course_lib.lab.checking import NotPassed, check, grade, hint
-from course_lib.lab.checks import judging
-from course_lib.lab.checks.assessing import assess
-from course_lib.lab.checks.judging import BOTH, Attempt, Judge
 from course_lib.lab.exercises import find
+from course_lib.lab.judging import attempts
+from course_lib.lab.judging.assessing import assess
+from course_lib.lab.judging.attempts import BOTH, Attempt, Judge
 from course_lib.lab.study.progress import progress_of
 
 NAMES = (
@@ -123,7 +123,7 @@ async def test_a_check_that_stumbles_over_an_answer_says_so(monkeypatch: pytest.
         _ = sorted([object(), object()])
 
     await assess(find("07.1"), people(RIGHT))
-    monkeypatch.setitem(judging.JUDGES, "07.1", Judge(stumbles, BOTH))
+    monkeypatch.setitem(attempts.JUDGES, "07.1", Judge(stumbles, BOTH))
     [outcome] = await shown(people(RIGHT))
     assert "not yet: unforeseen answer. The check cannot read what" in outcome.data["text/plain"]
 
@@ -203,7 +203,7 @@ async def test_where_postgresql_cannot_start_sqlite_alone_is_checked(monkeypatch
         ran_on.append(attempt.database)
 
     await assess(find("07.1"), people(RIGHT))
-    monkeypatch.setitem(judging.JUDGES, "07.1", Judge(notes, BOTH))
+    monkeypatch.setitem(attempts.JUDGES, "07.1", Judge(notes, BOTH))
     monkeypatch.setattr(postgres, "VERSION", 99)
     outcome = await assess(find("07.1"), people(RIGHT))
     assert ran_on == ["sqlite"]

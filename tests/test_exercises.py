@@ -10,9 +10,9 @@ import pytest
 from learners import written
 
 from course_lib.lab import exercises as module
-from course_lib.lab.checks.assessing import assess
 from course_lib.lab.course import lessons
 from course_lib.lab.exercises import KINDS, Exercise, UnknownExercise, exercises, find, without_marks
+from course_lib.lab.judging.assessing import assess
 from course_lib.lab.release import cut
 from course_lib.lab.study.rows import NOT_ATTEMPTED, NOT_YET, PASSED
 

@@ -7,8 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from course_lib.lab.checks.races import at_once, errors_at_most, locks_asked_for, pauses_skipped
-from course_lib.lab.checks.sandbox import NotYet
+from course_lib.lab.judging.races import at_once, errors_at_most, locks_asked_for, pauses_skipped
+from course_lib.lab.judging.sandbox import NotYet
 from course_lib.models import Account
 from course_lib.repositories import AccountRepository
 

@@ -14,9 +14,9 @@ import pytest
 from learners import written
 from sqlalchemy import select, text
 
-from course_lib.lab.checks import sandbox
-from course_lib.lab.checks.judging import Attempt, attempting
-from course_lib.lab.checks.sandbox import NotAttempted, NotYet
+from course_lib.lab.judging import sandbox
+from course_lib.lab.judging.attempts import Attempt, attempting
+from course_lib.lab.judging.sandbox import NotAttempted, NotYet
 from course_lib.models import User
 
 

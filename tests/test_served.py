@@ -12,11 +12,11 @@ from learners import written
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from course_lib.lab.checks import sandbox
-from course_lib.lab.checks.asking import ask
-from course_lib.lab.checks.judging import attempting
-from course_lib.lab.checks.sandbox import NotYet
-from course_lib.lab.checks.served import served
+from course_lib.lab.judging import sandbox
+from course_lib.lab.judging.asking import ask
+from course_lib.lab.judging.attempts import attempting
+from course_lib.lab.judging.sandbox import NotYet
+from course_lib.lab.judging.served import served
 from course_lib.models import Tag
 
 Sessions = async_sessionmaker[AsyncSession]

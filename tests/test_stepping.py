@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from course_lib.lab.checks.stepping import in_steps, stepping
 from course_lib.lab.interleave import Interleaving, interleave
+from course_lib.lab.judging.stepping import in_steps, stepping
 from course_lib.models import Account, Tag
 
 Sessions = async_sessionmaker[AsyncSession]

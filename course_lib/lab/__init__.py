@@ -15,7 +15,8 @@ serving      a web application behind a real server
 course       the list of lessons: the map and the words
 exercises    the exercises, read from the solution notebooks
 checking     check, hint and grade: the words of an exercise notebook
-checks       what is behind them: the judges, a module for each lesson
+checks       the judges behind them, a module for each lesson
+judging      what the judges stand on: attempts, the sandbox, and stages such as races and a web server
 study        what a learner's copy remembers: progress, and what is due again
 workspace    the learner's copy: made, updated, reset, and never overwritten
 release      cuts the exercises out of the solutions (cutting is its part inside nbgrader)

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from IPython.display import display
 
 from course_lib.lab import workspace
-from course_lib.lab.checks.assessing import Outcome, assess, is_same, returns_same
 from course_lib.lab.exercises import Exercise, UnknownExercise, find, without_marks
+from course_lib.lab.judging.assessing import Outcome, assess, is_same, returns_same
 from course_lib.lab.lesson import Note
 from course_lib.lab.sql import Statements
 from course_lib.lab.study.progress import LAST_HINT, Progress, ProgressUnavailable, progress_of

@@ -9,9 +9,9 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
-from course_lib.lab.checks.judging import Attempt, count_of, judge
-from course_lib.lab.checks.listings import a_list, all_of, forget_order, shown
-from course_lib.lab.checks.sandbox import NotYet, told
+from course_lib.lab.judging.attempts import Attempt, count_of, judge
+from course_lib.lab.judging.listings import a_list, all_of, forget_order, shown
+from course_lib.lab.judging.sandbox import NotYet, told
 from course_lib.models import Account, Post, User, post_tags
 
 ROWS_OF_A_BUSY_PERSON = 71

@@ -12,10 +12,10 @@ from sqlalchemy.exc import IntegrityError, InvalidRequestError, PendingRollbackE
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from course_lib.db import create_engine
-from course_lib.lab.checks.desk import Desk, Question, Unanswered
-from course_lib.lab.checks.judging import Attempt, judge
-from course_lib.lab.checks.remembered import RememberedSessions
-from course_lib.lab.checks.sandbox import NotYet, check_call, finished, guarded, told
+from course_lib.lab.judging.attempts import Attempt, judge
+from course_lib.lab.judging.desk import Desk, Question, Unanswered
+from course_lib.lab.judging.remembered import RememberedSessions
+from course_lib.lab.judging.sandbox import NotYet, check_call, finished, guarded, told
 from course_lib.lab.sql import Statements
 from course_lib.models import Tag, User
 

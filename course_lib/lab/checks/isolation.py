@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.db import WRITE_LOCK_FIRST, create_session_factory, is_conflict
 from course_lib.errors import Conflict, CourseError
-from course_lib.lab.checks.exchanges import beside_a_colleague, there_and_back
-from course_lib.lab.checks.judging import BOTH, Attempt, judge
-from course_lib.lab.checks.races import (
+from course_lib.lab.checks.transactions import PEOPLE, account_of, balances, sent_something
+from course_lib.lab.interleave import Interleaving
+from course_lib.lab.judging.attempts import BOTH, Attempt, judge
+from course_lib.lab.judging.exchanges import beside_a_colleague, there_and_back
+from course_lib.lab.judging.races import (
     Work,
     at_once,
     colleague_at_work,
@@ -26,9 +28,7 @@ from course_lib.lab.checks.races import (
     usual_engine,
     without_patience,
 )
-from course_lib.lab.checks.sandbox import NotYet, finished, told
-from course_lib.lab.checks.transactions import PEOPLE, account_of, balances, sent_something
-from course_lib.lab.interleave import Interleaving
+from course_lib.lab.judging.sandbox import NotYet, finished, told
 from course_lib.lab.sql import watch
 from course_lib.models import Account
 from course_lib.transactions import transfer_funds

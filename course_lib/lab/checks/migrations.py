@@ -18,9 +18,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from course_lib.db import create_engine
-from course_lib.lab.checks.judging import BOTH, Attempt, judge
-from course_lib.lab.checks.kept import Picture, picture, require_column, require_rest, require_rows
-from course_lib.lab.checks.sandbox import NotYet, check_call, told
+from course_lib.lab.judging.attempts import BOTH, Attempt, judge
+from course_lib.lab.judging.kept import Picture, picture, require_column, require_rest, require_rows
+from course_lib.lab.judging.sandbox import NotYet, check_call, told
 from course_lib.lab.sql import watch
 from course_lib.models import User
 

@@ -22,8 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.types import TypeEngine
 
-from course_lib.lab.checks.judging import Attempt, count_of, judge
-from course_lib.lab.checks.new_tables import (
+from course_lib.lab.judging.attempts import Attempt, count_of, judge
+from course_lib.lab.judging.new_tables import (
     LATECOMER,
     NOBODY,
     accepts,
@@ -37,8 +37,8 @@ from course_lib.lab.checks.new_tables import (
     refuses_strangers,
     table_of,
 )
-from course_lib.lab.checks.sandbox import told
-from course_lib.lab.checks.wall_clock import READ_AS_LOCAL, WallClock
+from course_lib.lab.judging.sandbox import told
+from course_lib.lab.judging.wall_clock import READ_AS_LOCAL, WallClock
 from course_lib.models import Account, Post, User
 
 MOMENT = "%d %B %Y, %H:%M"

@@ -9,9 +9,9 @@ from sqlalchemy import and_, event, func, insert, or_, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from course_lib.errors import OutOfRange
-from course_lib.lab.checks.judging import Attempt, judge
-from course_lib.lab.checks.listings import a_list, all_of, limited_in_order, most_rows, shown
-from course_lib.lab.checks.sandbox import told
+from course_lib.lab.judging.attempts import Attempt, judge
+from course_lib.lab.judging.listings import a_list, all_of, limited_in_order, most_rows, shown
+from course_lib.lab.judging.sandbox import told
 from course_lib.lab.people import FIRST_POST_AT
 from course_lib.lab.plan_words import SCAN, WALK, Step, from_sqlite
 from course_lib.lab.sql import MARK

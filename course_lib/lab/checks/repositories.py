@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.errors import CourseError
-from course_lib.lab.checks.judging import Attempt, count_of, judge
-from course_lib.lab.checks.sandbox import NotYet, told
+from course_lib.lab.judging.attempts import Attempt, count_of, judge
+from course_lib.lab.judging.sandbox import NotYet, told
 from course_lib.lab.people import FIRST_POST_AT
 from course_lib.models import Post, Tag, User
 from course_lib.repositories import PostRepository, TagRepository

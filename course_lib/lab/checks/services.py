@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.util import await_only
 
 from course_lib.errors import AlreadyExists, CourseError, InsufficientFunds, NotFound
-from course_lib.lab.checks.judging import BOTH, Attempt, count_of, judge
-from course_lib.lab.checks.listings import shown
-from course_lib.lab.checks.sandbox import NotYet, told
-from course_lib.lab.checks.savepoints import flushed_before, savepoints_of
+from course_lib.lab.judging.attempts import BOTH, Attempt, count_of, judge
+from course_lib.lab.judging.listings import shown
+from course_lib.lab.judging.sandbox import NotYet, told
+from course_lib.lab.judging.savepoints import flushed_before, savepoints_of
 from course_lib.lab.people import PASSWORD_HASH
 from course_lib.models import Account, Tag, User
 from course_lib.repositories import AccountRepository

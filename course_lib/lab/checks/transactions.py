@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError, PendingRollbackError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.errors import CourseError, InsufficientFunds
-from course_lib.lab.checks.judging import Attempt, judge
-from course_lib.lab.checks.sandbox import NotYet, told
-from course_lib.lab.checks.savepoints import flushed_before, savepoints_of
+from course_lib.lab.judging.attempts import Attempt, judge
+from course_lib.lab.judging.sandbox import NotYet, told
+from course_lib.lab.judging.savepoints import flushed_before, savepoints_of
 from course_lib.models import Account, Tag, Transfer, User
 from course_lib.transactions import transfer_funds, unit_of_work
 

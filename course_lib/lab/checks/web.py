@@ -15,7 +15,7 @@ from sqlalchemy import event, func, insert, literal, select, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from course_lib.lab.checks.asking import (
+from course_lib.lab.judging.asking import (
     ask,
     asked_here,
     body_of,
@@ -25,10 +25,10 @@ from course_lib.lab.checks.asking import (
     raised_not_returned,
     wants,
 )
-from course_lib.lab.checks.judging import Attempt, count_of, judge
-from course_lib.lab.checks.listings import limited_in_order, most_rows, shown
-from course_lib.lab.checks.sandbox import NotYet, told
-from course_lib.lab.checks.served import Site, served
+from course_lib.lab.judging.attempts import Attempt, count_of, judge
+from course_lib.lab.judging.listings import limited_in_order, most_rows, shown
+from course_lib.lab.judging.sandbox import NotYet, told
+from course_lib.lab.judging.served import Site, served
 from course_lib.models import MAX_ID, Post, Tag, User, post_tags
 from course_lib.schemas import PostResponse
 

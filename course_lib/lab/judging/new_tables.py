@@ -8,8 +8,8 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.base import Executable
 
 from course_lib.db import Base
-from course_lib.lab.checks.judging import Attempt
-from course_lib.lab.checks.sandbox import told
+from course_lib.lab.judging.attempts import Attempt
+from course_lib.lab.judging.sandbox import told
 from course_lib.lab.people import PASSWORD_HASH
 from course_lib.models import Post, User
 

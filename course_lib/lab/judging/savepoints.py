@@ -7,7 +7,7 @@ from itertools import takewhile
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import SessionTransaction
 
-from course_lib.lab.checks.judging import Attempt
+from course_lib.lab.judging.attempts import Attempt
 
 
 @contextmanager

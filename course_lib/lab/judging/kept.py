@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from course_lib.lab.checks.judging import Attempt
+from course_lib.lab.judging.attempts import Attempt
 
 IDS = "new ids"
 

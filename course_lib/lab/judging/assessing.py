@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from course_lib.lab import workspace
-from course_lib.lab.checks.judging import JUDGES, Judge, attempting
-from course_lib.lab.checks.sandbox import NotAttempted, NotYet, TookTooLong, check_call, hangs
 from course_lib.lab.exercises import Exercise, read
+from course_lib.lab.judging.attempts import JUDGES, Judge, attempting
+from course_lib.lab.judging.sandbox import NotAttempted, NotYet, TookTooLong, check_call, hangs
 from course_lib.lab.lesson import Note
 from course_lib.lab.postgres import PostgresUnavailable
 from course_lib.lab.sql import Statements

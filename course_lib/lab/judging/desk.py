@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import InvalidRequestError
 
-from course_lib.lab.checks.sandbox import told
+from course_lib.lab.judging.sandbox import told
 from course_lib.models import User
 
 Question = Callable[[Any], Awaitable[object]]

@@ -4,8 +4,10 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from course_lib.lab.checks.judging import Attempt
-from course_lib.lab.checks.races import (
+from course_lib.lab.checks.transactions import balances
+from course_lib.lab.interleave import Interleaving
+from course_lib.lab.judging.attempts import Attempt
+from course_lib.lab.judging.races import (
     Work,
     at_once,
     ends,
@@ -14,9 +16,7 @@ from course_lib.lab.checks.races import (
     told_steps,
     usual_engine,
 )
-from course_lib.lab.checks.sandbox import NotYet, finished
-from course_lib.lab.checks.transactions import balances
-from course_lib.lab.interleave import Interleaving
+from course_lib.lab.judging.sandbox import NotYet, finished
 from course_lib.models import Account
 
 PAID_IN = 500

@@ -9,10 +9,10 @@ from fastapi.exceptions import ResponseValidationError
 from httpx import Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from course_lib.lab.checks.judging import Attempt
-from course_lib.lab.checks.listings import shown
-from course_lib.lab.checks.sandbox import NotAttempted, NotYet, told
-from course_lib.lab.checks.served import Site
+from course_lib.lab.judging.attempts import Attempt
+from course_lib.lab.judging.listings import shown
+from course_lib.lab.judging.sandbox import NotAttempted, NotYet, told
+from course_lib.lab.judging.served import Site
 
 NO_ROUTE = {"detail": "Not Found"}
 OF_AN_ERROR = {"status_code", "detail"}

@@ -26,8 +26,8 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.util.concurrency import greenlet_spawn
 
 from course_lib.db import Base, create_engine, create_session_factory
-from course_lib.lab.checks.sandbox import NotYet, check_call, finished, guarded
 from course_lib.lab.databases import fresh_url
+from course_lib.lab.judging.sandbox import NotYet, check_call, finished, guarded
 from course_lib.lab.people import FIRST_POST_AT, PASSWORD_HASH, add_people
 from course_lib.lab.sql import Statements, watch
 from course_lib.models import Post, User

@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.util.concurrency import await_
 
 from course_lib.db import WRITE_LOCK_FIRST, create_session_factory
-from course_lib.lab.checks.judging import Attempt
-from course_lib.lab.checks.sandbox import NotYet
-from course_lib.lab.checks.stepping import WaitsInPython, in_steps, stepping
 from course_lib.lab.interleave import Interleaving, interleave
+from course_lib.lab.judging.attempts import Attempt
+from course_lib.lab.judging.sandbox import NotYet
+from course_lib.lab.judging.stepping import WaitsInPython, in_steps, stepping
 from course_lib.models import Account
 
 Work = Callable[[AsyncSession], Awaitable[Any]]

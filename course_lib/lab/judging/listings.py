@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from course_lib.lab.checks.judging import Attempt
+from course_lib.lab.judging.attempts import Attempt
 
 
 def a_list(attempt: Attempt, got: object, *, of: str, called: str = "") -> Sequence[Any]:
@@ -36,7 +36,8 @@ def shown(value: object) -> str:
     """A value in a diagnosis: short, and without an address that differs from run to run."""
     words = repr(value)
     if " at 0x" in words:
-        return f"a {type(value).__name__}"
+        name = type(value).__name__
+        return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
     return words if len(words) <= 80 else f"{words[:80]}…"
 
 
