@@ -8,14 +8,15 @@ import nbformat
 import pytest
 
 from course_lib.lab.course import LIST, Lesson, lessons
+from course_lib.lab.exercises import exercises
+from course_lib.lab.teaching import NOTES, SETTLED, cards_in, vote_cards
 
-NOTES = LIST.parent / "teaching"
 LESSONS = [lesson for lesson in lessons() if lesson.name != "00_start_here"]
 CARDS = ("Vote card 1", "Vote card 2")
 HEADINGS = ["Before the hour", "Minutes", "When you are late", *CARDS, "On the board", "Exercises"]
 HOUR = 60
-QUOTE = re.compile(r"^\*\*Settled by\*\* `([^`]+)` in \*([^*]+)\*", re.MULTILINE)
-"""How a card names the cell that settles it: a whole line of its code, and its section."""
+TAKEN = re.compile(r"^- \*\*(\d\d\.\d+)\*\* \((\d+) minutes\)\. (.*?)(?=^- |^$|\Z)", re.DOTALL | re.MULTILINE)
+"""How a note names an exercise to take in class: its id, its minutes, and misconceptions in italics."""
 
 Fault = Callable[[str, Lesson], list[str]]
 
@@ -76,7 +77,7 @@ def faults_of_cards(text: str, lesson: Lesson) -> list[str]:
         body = parts(text)[card]
         choices = re.findall(r"^- \*\*([A-D])\*\* ", body, flags=re.MULTILINE)
         faults += [] if choices == list("ABCD") else [f"{card} has the choices {choices}"]
-        quotes = QUOTE.findall(body)
+        quotes = SETTLED.findall(body)
         faults += [] if quotes else [f"{card} is settled by no cell"]
         faults += [
             f"{card}: {code!r} is no line of {heading!r}"
@@ -84,6 +85,13 @@ def faults_of_cards(text: str, lesson: Lesson) -> list[str]:
             if code not in sections.get(heading, ())
         ]
     return faults
+
+
+def faults_of_questions(text: str, lesson: Lesson) -> list[str]:
+    """What a class must not see on a slide: a card that says its answer, or none at all."""
+    questions = [card.question for card in cards_in(text)]
+    faults = [] if len(questions) == len(CARDS) else [f"{len(questions)} cards can be shown"]
+    return faults + [f"{one!r} does not end with its choices" for one in questions if "\n- **D** " not in one]
 
 
 def faults_of_board(text: str, lesson: Lesson) -> list[str]:
@@ -102,13 +110,46 @@ def faults_of_links(text: str, lesson: Lesson) -> list[str]:
     return faults + [f"{target} is not there" for target in dead]
 
 
-CHECKS = (faults_of_headings, faults_of_minutes, faults_of_cards, faults_of_board, faults_of_links)
+def faults_of_exercises(text: str, lesson: Lesson) -> list[str]:
+    """Two or three exercises of the lesson that fit into their minutes, with misconceptions their checks name."""
+    known = {exercise.id: exercise for exercise in exercises() if exercise.lesson == lesson.name}
+    taken = TAKEN.findall(parts(text)["Exercises"])
+    faults = [] if len(taken) in (2, 3) else [f"{len(taken)} exercises are taken"]
+    for name, minutes, expected in taken:
+        if name not in known or known[name].minutes != int(minutes):
+            faults.append(f"{name} of {minutes} minutes is no exercise of {lesson.name}")
+            continue
+        wrong = re.findall(r"\*([^*]+)\*", " ".join(expected.split()))
+        faults += [] if wrong else [f"{name} names no misconception"]
+        faults += [f"{name} knows no {one!r}" for one in wrong if one not in known[name].wrong]
+    return faults + faults_of_time(text, sum(int(minutes) for _, minutes, _ in taken))
+
+
+def faults_of_time(text: str, minutes: int) -> list[str]:
+    """Whether the exercises fit into the row *Try it* of the hour."""
+    hour = next(int(row[2]) for row in rows(parts(text)["Minutes"]) if row[0] == "Try it")
+    return [] if minutes <= hour else [f"{minutes} minutes of exercises do not fit into {hour}"]
+
+
+CHECKS = (
+    faults_of_headings,
+    faults_of_minutes,
+    faults_of_cards,
+    faults_of_questions,
+    faults_of_board,
+    faults_of_exercises,
+    faults_of_links,
+)
 
 
 @each_lesson
 @pytest.mark.parametrize("faults", CHECKS, ids=lambda check: check.__name__.removeprefix("faults_of_"))
 def test_a_teachers_note_agrees_with_its_lesson(lesson: Lesson, faults: Fault) -> None:
     assert faults(note_of(lesson).read_text("utf-8"), lesson) == []
+
+
+def test_a_lesson_without_a_note_has_no_vote_cards() -> None:
+    assert vote_cards(lessons()[0]) == []
 
 
 def test_every_lesson_but_the_first_has_one_note() -> None:
@@ -129,6 +170,13 @@ SPOILT: list[tuple[Fault, str, str, str]] = [
     (faults_of_cards, r"^(\*\*Settled by\*\* `.*`) in \*.*?\*", r"\1 in *Try it*", "is no line of 'Try it'"),
     (faults_of_board, r"^```text\n", f"```text\n{77 * '-'}\n", "77 columns"),
     (faults_of_board, r"^```text\n", f"```text\n{12 * '-'}\n" * 12, "boards"),
+    (faults_of_questions, r"^Right is C", "It is C", "1 cards can be shown"),
+    (faults_of_questions, r"^- \*\*B\*\* An error", "\nRight is C.\n- **B** An error", "does not end"),
+    (faults_of_exercises, r"^- \*\*01\.1\*\*", "- **02.1**", "02.1 of 6 minutes is no exercise of 01_engine"),
+    (faults_of_exercises, r"^(- \*\*01\.1\*\*) \(6 ", r"\1 (7 ", "01.1 of 7 minutes is no exercise"),
+    (faults_of_exercises, r"\*commit missing\*", "*no commit*", "01.1 knows no 'no commit'"),
+    (faults_of_exercises, r"^- \*\*01\.1\*\*", "- 01.1", "1 exercises are taken"),
+    (faults_of_exercises, r"^(\| Try it \| 0 \|) 15", r"\1 13", "14 minutes of exercises do not fit into 13"),
     (faults_of_links, r"\(\.\./exercises/01", "(../exercises/99", "no link to ../exercises/01"),
     (faults_of_links, r"\(\.\./exercises/01", "(../nowhere/01", "../nowhere/01_engine_and_sessions.ipynb is"),
 ]

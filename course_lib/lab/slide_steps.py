@@ -54,12 +54,8 @@ def _with_card(parts: list[Part], card: VoteCard) -> list[Part]:
     last = before[-1][1]
     leads = last.cell_type == "markdown" and not _is_heading(last) and not _asks(last)
     vote = _asking(parts[place][1], card.question, f"{VOTE} {card.question}")
-    return [
-        *before[: len(before) - leads],
-        (card.section, vote),
-        *before[len(before) - leads :],
-        *parts[place:],
-    ]
+    before.insert(len(before) - leads, (card.section, vote))
+    return before + parts[place:]
 
 
 def _settles(section: str, cell: Any, card: VoteCard) -> bool:
