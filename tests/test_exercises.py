@@ -4,11 +4,13 @@ import ast
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from learners import written
 
+from course_lib.lab import checks
 from course_lib.lab import exercises as module
 from course_lib.lab.course import lessons
 from course_lib.lab.exercises import KINDS, Exercise, UnknownExercise, exercises, find, without_marks
@@ -119,6 +121,11 @@ def test_every_lesson_has_exercises_of_several_kinds() -> None:
     assert {name: some for name, some in kinds.items() if len(some) < 4 or len(set(some)) < 4} == {}
     assert {each.kind for each in ALL} == set(KINDS)
     assert len(ALL) >= 45
+
+
+def test_every_lesson_has_a_module_of_checks() -> None:
+    modules = {path.stem for path in Path(checks.__file__).parent.glob("*.py")}
+    assert modules == {"__init__", *(lesson.name[3:] for lesson in lessons()[1:])}
 
 
 def test_ids_are_counted_in_the_order_of_the_lessons() -> None:
