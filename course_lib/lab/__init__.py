@@ -21,7 +21,8 @@ study        what a learner's copy remembers: progress, and what is due again
 workspace    the learner's copy: made, updated, reset, and never overwritten
 release      cuts the exercises out of the solutions (cutting is its part inside nbgrader)
 classroom    nbgrader for a class: release, collect, grade, report
-slides       a lesson as slides
+slides       a lesson as slides (slide_steps says what stands where)
+teaching     the vote cards of the teacher's pages
 doctor       what this machine can do
 cli          the program `course` (commands holds what each of its words does)
 
