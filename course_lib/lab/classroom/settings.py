@@ -10,22 +10,34 @@ TOO_LONG = "TooLong"
 
 def configure(c: Any) -> None:
     """Cut as the kit cuts, grade what hangs or lost a cell, give points for a pass alone and whatever was warned."""
-    from nbconvert.preprocessors import TagRemovePreprocessor
-    from nbgrader import preprocessors as of_nbgrader
-    from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
-
-    from course_lib.lab.classroom.marking import DemandPass, ForLearners
-    from course_lib.lab.cutting import GiveWrongCode, MendCells
-
     c.CourseDirectory.course_id = "course"
+    _cut(c)
+    _grade(c)
+    _grade_gently(c)
+
+
+def _cut(c: Any) -> None:
+    from nbconvert.preprocessors import TagRemovePreprocessor
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.preprocessors import ClearSolutions
+
+    from course_lib.lab.cutting import GiveWrongCode
+
     c.ClearSolutions.code_stub = {"python": STUB}
     c.TagRemovePreprocessor.remove_cell_tags = set(LEFT_OUT)
     c.TagRemovePreprocessor.enabled = True
     c.GenerateAssignment.preprocessors = _with_ours(
-        GenerateAssignment.preprocessors.default(),
-        of_nbgrader.ClearSolutions,
-        [GiveWrongCode, TagRemovePreprocessor],
+        GenerateAssignment.preprocessors.default(), ClearSolutions, [GiveWrongCode, TagRemovePreprocessor]
     )
+
+
+def _grade(c: Any) -> None:
+    from nbgrader import preprocessors as of_nbgrader
+    from nbgrader.converters import Autograde, GenerateFeedback
+
+    from course_lib.lab.classroom.marking import DemandPass, ForLearners
+    from course_lib.lab.cutting import MendCells
+
     c.Autograde.sanitize_preprocessors = [
         of_nbgrader.ClearOutput, MendCells, of_nbgrader.OverwriteKernelspec,
         of_nbgrader.OverwriteCells, of_nbgrader.CheckCellMetadata,
@@ -36,7 +48,6 @@ def configure(c: Any) -> None:
     c.GenerateFeedback.preprocessors = _with_ours(
         GenerateFeedback.preprocessors.default(), of_nbgrader.GetGrades, [ForLearners]
     )
-    _grade_gently(c)
 
 
 def _with_ours(steps: list[Any], after: Any, ours: list[Any]) -> list[Any]:
