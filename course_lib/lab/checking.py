@@ -35,7 +35,7 @@ class NotPassed(Exception):
         return [f"NotPassed: {self}"]
 
 
-async def check(exercise: str, answer: object) -> None:
+async def check(exercise: str, answer: object = None) -> None:
     """Run the answer, show what came of it, and keep it in the learner's progress. Raises nothing."""
     try:
         outcome = await assess(find(exercise), answer)

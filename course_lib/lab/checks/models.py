@@ -109,7 +109,7 @@ async def _refuses_the_same_pair(attempt: Attempt, likes: Table, pair: dict[str,
 
 @judge("02.3")
 async def the_right_moment(attempt: Attempt) -> None:
-    clock = WallClock(2025, 3, 1, 12, 30) + timedelta(days=attempt.chance.randrange(200))
+    clock = WallClock(2025, 3, 1, 2, 30) + timedelta(days=attempt.chance.randrange(200))
     author_id = await attempt.key("amara")
     for hours in (attempt.chance.choice((5, 8)), attempt.chance.choice((-7, -3))):
         READ_AS_LOCAL.clear()

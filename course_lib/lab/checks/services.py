@@ -254,11 +254,13 @@ async def one_of_two_is_told(attempt: Attempt) -> None:
 
 async def _somebody_is_quicker(attempt: Attempt) -> None:
     wanted = _newcomer(attempt)
-    with _rival(attempt, wanted):
+    with _rival(attempt, wanted) as kept_out:
         async with attempt.sessions() as session:
             await session.connection()
             with savepoints_of(session) as savepoints:
                 got = await attempt.call(session, wanted, expected=OUTCOMES)
+    if kept_out and isinstance(got, User):
+        return  # who locks before looking leaves no moment for anybody
     marks = [sent.text.split()[0] for sent in attempt.sent if sent.connection == 1]
     looked = "SELECT" in marks and marks.index("SELECT") < len(marks) - 1
     if isinstance(got, DBAPIError) and (looked or isinstance(got, OperationalError)):
@@ -272,22 +274,42 @@ async def _somebody_is_quicker(attempt: Attempt) -> None:
     _told(attempt, got, f"Somebody was quicker and took the address {wanted.email!r}.", field="email")
 
 
+async def _take(attempt: Attempt, row: dict[str, str]) -> None:
+    """Insert and commit, unless somebody holds a lock against that: nobody waits for it longer than a moment."""
+    is_sqlite = attempt.database == "sqlite"
+    async with attempt.engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "PRAGMA busy_timeout = 200" if is_sqlite else "SET LOCAL lock_timeout = 200"
+        )
+        try:
+            await connection.execute(insert(User).values(row))
+        finally:
+            if is_sqlite:
+                await connection.exec_driver_sql("PRAGMA busy_timeout = 5000")
+
+
 @contextmanager
-def _rival(attempt: Attempt, wanted: UserCreate) -> Iterator[None]:
-    """Somebody takes the address and commits, at the last moment: right before the function's first INSERT."""
-    waits = True
+def _rival(attempt: Attempt, wanted: UserCreate) -> Iterator[list[Exception]]:
+    """Somebody takes the address and commits, at the last moment: right before the function's first INSERT.
+
+    Gives what kept them out, if anything did.
+    """
+    waits, kept_out = True, list[Exception]()
 
     def be_quicker(connection: Any, cursor: Any, sent: str, *_: Any) -> None:
         nonlocal waits
         if waits and sent.startswith("INSERT"):
             waits = False
             row = {"email": wanted.email, "username": "the quicker one", "hashed_password": PASSWORD_HASH}
-            await_only(attempt.change(insert(User).values(row)))
+            try:
+                await_only(_take(attempt, row))
+            except DBAPIError as refused:
+                kept_out.append(refused)
 
     engine = attempt.engine.sync_engine
     event.listen(engine, "before_cursor_execute", be_quicker)
     try:
-        yield
+        yield kept_out
     finally:
         event.remove(engine, "before_cursor_execute", be_quicker)
 
