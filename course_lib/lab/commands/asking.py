@@ -22,7 +22,8 @@ def copy_that_is_there(folder: Path | None) -> Path:
     copy = copy_at(folder)
     if workspace.find(copy) is None:
         raise workspace.WorkspaceError(
-            f"{copy} is no copy of the course. Go into yours, or name it with --dir; `make lab` or `course start DIR` makes one."
+            f"{copy} is no copy of the course. Go into yours, or name it with --dir; "
+            "`make lab` or `course start DIR` makes one."
         )
     return copy
 
