@@ -15,7 +15,11 @@
     routers         parse, call one service method, answer
     app             put together; one table from errors to status codes
 
-A module imports only modules above it. ``course_lib.lab`` holds the instruments of the lessons; nothing above imports
-it, and without that folder every pattern still runs. Importing a module has no effect: no engine, no file, no read of
-the environment.
+A module imports only modules above it. Two more storeys stand on these patterns, and each imports only what is below:
+
+    lab             instruments and stages: they work on anybody's engine and models
+    school          the course around them: exercises and judges, a learner's copy, a class, the program `course`
+
+Without the two every pattern still runs. Importing a module has no effect: no engine, no file, no read of the
+environment.
 """

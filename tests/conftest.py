@@ -5,22 +5,20 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from stages import DATABASES, Site, without_rows
 
 from course_lib.app import create_app
-from course_lib.db import Base, create_engine, create_session_factory
+from course_lib.db import create_engine, create_session_factory
 from course_lib.lab import postgres
 from course_lib.lab.databases import fresh_url
 from course_lib.lab.people import add_people
-
-DATABASES = ("sqlite", "postgres")
 
 
 @pytest.fixture(scope="session")
@@ -43,18 +41,6 @@ def url(request: pytest.FixtureRequest) -> URL:
         return fresh_url("sqlite")
     postgres_url: URL = request.getfixturevalue("postgres_url")
     return postgres_url
-
-
-async def without_rows(engine: AsyncEngine) -> None:
-    """The course's tables, made if missing and emptied; keys start at 1."""
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-        if engine.dialect.name == "postgresql":
-            tables = ", ".join(Base.metadata.tables)
-            await connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
-        else:
-            for table in (*reversed(Base.metadata.sorted_tables), text("sqlite_sequence")):
-                await connection.execute(text(f"DELETE FROM {table}"))
 
 
 @pytest.fixture
@@ -82,14 +68,6 @@ async def people(engine: AsyncEngine) -> None:
     """The eight sample people: mira is user 1 with account 1, tomas user 2 with account 2, and so on."""
     async with engine.begin() as connection:
         await add_people(connection)
-
-
-@dataclass
-class Site:
-    """The web application, served on a free port of loopback, and its client; `engine` is the test's own."""
-
-    engine: AsyncEngine
-    client: httpx.AsyncClient
 
 
 @contextmanager

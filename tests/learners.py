@@ -6,7 +6,7 @@ from itertools import count
 from textwrap import dedent
 from typing import Any
 
-from course_lib.lab.exercises import function_name
+from course_lib.school.exercises.solutions import function_name
 
 _cells = count(1)
 

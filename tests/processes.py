@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from course_lib.lab import postgres
+from course_lib.lab.postgres import watcher
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+\S*")
 only_posix = pytest.mark.skipif(os.name != "posix", reason="signals of other systems differ")
@@ -66,7 +66,7 @@ def lab_with_a_kernel(address: str) -> Iterator[httpx.Client]:
 def processes_of(parent: psutil.Process) -> list[psutil.Process]:
     """The process and its descendants, without the watcher of the PostgreSQL server that all programs share."""
     there = [parent, *parent.children(recursive=True)]
-    return [process for process in there if postgres.__file__ not in process.cmdline()]
+    return [process for process in there if watcher.__file__ not in process.cmdline()]
 
 
 def assert_all_end(processes: list[psutil.Process]) -> None:

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import uvicorn
-from conftest import Site
 from fastapi import FastAPI
 from sqlalchemy import event, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from stages import Site
 
 from course_lib import errors
 from course_lib.app import STATUS, create_app

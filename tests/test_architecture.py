@@ -71,8 +71,9 @@ def a_module_imports_only_floors_below_it(module: str, tree: ast.Module) -> Iter
             yield f"{module} imports {name}"
 
 
-def no_module_imports_the_lab(module: str, tree: ast.Module) -> Iterator[str]:
-    yield from (f"{module} imports {name}" for name in imported(tree) if name.startswith("course_lib.lab"))
+def no_module_imports_what_stands_above(module: str, tree: ast.Module) -> Iterator[str]:
+    above = ("course_lib.lab", "course_lib.school")
+    yield from (f"{module} imports {name}" for name in imported(tree) if name.startswith(above))
 
 
 def imports_are_absolute(module: str, tree: ast.Module) -> Iterator[str]:
@@ -113,9 +114,10 @@ BREAKS: list[tuple[Check, str, str]] = [
     (a_module_imports_only_floors_below_it, "models", "import course_lib.models"),
     (a_module_imports_only_floors_below_it, "errors", "def late():\n    from course_lib.settings import x"),
     (a_module_imports_only_floors_below_it, "app", "from course_lib.nowhere import x"),
-    (no_module_imports_the_lab, "app", "from course_lib.lab.sql import watch"),
-    (no_module_imports_the_lab, "app", "from course_lib import lab"),
-    (no_module_imports_the_lab, "app", "import course_lib.lab.plans as plans"),
+    (no_module_imports_what_stands_above, "app", "from course_lib.lab.sql import watch"),
+    (no_module_imports_what_stands_above, "app", "from course_lib import lab"),
+    (no_module_imports_what_stands_above, "app", "import course_lib.lab.plans as plans"),
+    (no_module_imports_what_stands_above, "app", "from course_lib.school.kit_files import ROOT"),
     (imports_are_absolute, "services", "from . import models"),
     (imports_are_absolute, "services", "from .models import User"),
     (web_and_validation_stay_on_their_floors, "services", "from fastapi import HTTPException"),
@@ -182,18 +184,16 @@ def test_a_module_that_keeps_the_rule_is_left_alone(rule: Check, module: str, so
 
 def test_every_module_has_its_floor() -> None:
     assert {path.stem for path in LIBRARY.glob("*.py")} == {"__init__", *FLOORS}
-    assert [path.name for path in LIBRARY.iterdir() if path.is_dir() and path.name != "__pycache__"] == [
-        "lab"
-    ]
+    folders = {path.name for path in LIBRARY.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == {"lab", "school"}
 
 
 def test_the_floor_plan_names_every_module_in_order() -> None:
     plan = [line.split()[0] for line in (course_lib.__doc__ or "").splitlines() if line.startswith("    ")]
+    known = (*FLOORS, "lab", "school")
 
-    assert plan == list(FLOORS)
-    assert [
-        name for name in vars(course_lib) if not name.startswith("_") and name not in (*FLOORS, "lab")
-    ] == []
+    assert plan == list(known)
+    assert [name for name in vars(course_lib) if not name.startswith("_") and name not in known] == []
 
 
 def test_every_module_says_in_a_sentence_what_it_is_for() -> None:
@@ -262,7 +262,7 @@ def test_an_effect_of_an_import_is_found(tmp_path: Path, source: str, effect: st
     assert effect in effects_of(source, tmp_path)
 
 
-WITHOUT_THE_LAB = """
+THE_PATTERNS_ALONE = """
 import asyncio, sys
 import course_lib
 from course_lib.app import create_app
@@ -288,14 +288,14 @@ async def main():
         print(len(app.openapi()["paths"]))
 
 asyncio.run(main())
-print(course_lib.__file__, [name for name in sys.modules if name.startswith("course_lib.lab")])
+print(course_lib.__file__, [name for name in sys.modules if name.startswith(("course_lib.lab", "course_lib.school"))])
 """
 
 
-def test_the_patterns_run_without_the_lab(tmp_path: Path) -> None:
+def test_the_patterns_run_without_the_storeys_above_them(tmp_path: Path) -> None:
     copy = tmp_path / "course_lib"
-    shutil.copytree(LIBRARY, copy, ignore=shutil.ignore_patterns("lab", "__pycache__"))
-    words = [sys.executable, "-W", "error", "-c", textwrap.dedent(WITHOUT_THE_LAB)]
+    shutil.copytree(LIBRARY, copy, ignore=shutil.ignore_patterns("lab", "school", "__pycache__"))
+    words = [sys.executable, "-W", "error", "-c", textwrap.dedent(THE_PATTERNS_ALONE)]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(words, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
 

@@ -26,6 +26,8 @@ from course_lib import models
 from course_lib.db import create_engine
 from course_lib.lab import postgres
 from course_lib.lab.databases import fresh_url
+from course_lib.lab.postgres.os_account import cache
+from course_lib.lab.postgres.programs import run
 
 T = TypeVar("T")
 DATABASES = ("sqlite", "postgres")
@@ -507,7 +509,7 @@ def run_script(script: Path, url: URL) -> None:
         connection.close()
         return
     psql = ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(url.port), "-U", "postgres"]
-    finished = postgres._run(
+    finished = run(
         [*psql, "-d", str(url.database), "-f", str(script)], environment={"PGPASSWORD": str(url.password)}
     )
     assert finished.returncode == 0, finished.stdout
@@ -520,7 +522,7 @@ def test_printing_statements_starts_no_server(tmp_path: Path, monkeypatch: pytes
     command.upgrade(config, "head", sql=True)
 
     assert "SERIAL" in printed(config)
-    assert not postgres._cache().exists()
+    assert not cache().exists()
 
 
 async def test_statements_are_printed_in_the_dialect_of_the_callers_connection(

@@ -160,7 +160,7 @@ def test_every_lesson_runs_on_postgresql(
 
 @each_lesson
 def test_every_lesson_goes_on_where_postgresql_cannot_start(lesson: Path, tmp_path: Path) -> None:
-    missing = "from course_lib.lab import postgres; postgres.VERSION = 99"
+    missing = "from course_lib.lab.postgres import programs; programs.VERSION = 99"
     notebook = run(lesson, tmp_path, first=missing)
     assert "Without PostgreSQL" in nbformat.writes(notebook)
 

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Site
 from sqlalchemy import func, select
+from stages import Site
 
 from course_lib.models import Account, Transfer, User
 

@@ -18,9 +18,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from processes import assert_all_end, only_posix, outside_make, processes_of, started, wait_for
 
-from course_lib.lab import cli
-from course_lib.lab.commands.kit import FIRST_LESSON
-from course_lib.lab.doctor import ROOT
+from course_lib.school.kit_files import ROOT
+from course_lib.school.program import cli
+from course_lib.school.program.for_everybody import FIRST_LESSON
 
 OFFLINE = {"PIP_NO_INDEX": "1", "HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
 NOT_COPIED = shutil.ignore_patterns(

@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sqlalchemy import URL, NullPool
@@ -17,6 +16,8 @@ from course_lib.db import Base, create_engine
 from course_lib.errors import DatabaseNotUnderstood
 from course_lib.lab import postgres
 from course_lib.lab.people import add_people
+from course_lib.lab.processes import identity, is_alive
+from course_lib.lab.run_apart import run_apart
 
 
 def database_url(setting: str | None = None) -> URL:
@@ -61,9 +62,9 @@ async def open_database(setting: str | None = None, *, people: bool = True) -> A
 def _own_folder() -> Path:
     """A new folder that is deleted with this process; one whose process was killed is deleted now."""
     for left in Path(tempfile.gettempdir()).glob("course-*_*-*"):
-        if not postgres.is_alive(left.name.split("-")[1]):
+        if not is_alive(left.name.split("-")[1]):
             shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"course-{postgres.identity(os.getpid())}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"course-{identity(os.getpid())}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
@@ -71,8 +72,7 @@ def _own_folder() -> Path:
 def _beside(url: URL) -> URL:
     """A new database on the server of `url`, dropped when this process ends well."""
     name = f"course_{secrets.token_hex(4)}"
-    with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has an event loop already
-        thread.submit(asyncio.run, _send(url, f"CREATE DATABASE {name}")).result()
+    run_apart(_send(url, f"CREATE DATABASE {name}"))
     atexit.register(lambda: asyncio.run(_send(url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")))
     return url.set(database=name)
 

@@ -22,98 +22,15 @@ import inspect
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from html import escape
-from itertools import accumulate, pairwise
-from textwrap import wrap
 
 from sqlalchemy import Engine, StaticPool
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from course_lib.lab.tables import Table
-from course_lib.lab.waits import Database, Lane, look_on
+from course_lib.lab.interleaving_shown import Interleaving, Step
+from course_lib.lab.waits.lanes import Database, Lane
+from course_lib.lab.waits.observer import look_on
 
 Transaction = Callable[[AsyncSession], AsyncGenerator[object, None]]
-
-COLORS = ("#0072B2", "#B34F00", "#117733", "#882255", "#6B6B6B")
-MARKS = {"waits": "○", "still waits": "○", "fails": "×", "ends": "■", "never ends": "×"}
-LINE, LETTERS, LANE = 18, 34, 290  # pixels, letters, pixels
-
-
-@dataclass(frozen=True)
-class Step:
-    """What `transaction` did in a `turn` of the order (None: behind the order).
-
-    `kind` is does, waits, still waits, goes on, fails, ends or never ends; `answer` tells that a wait is over, or that
-    it goes on for another reason.
-    """
-
-    turn: int | None
-    transaction: str
-    kind: str
-    text: str
-    answer: bool = False
-
-    @property
-    def words(self) -> str:
-        between = " for " if self.waits else ": " if self.text else ""
-        words = self.text if self.kind == "does" else f"{self.kind}{between}{self.text}"
-        return f"… {words}" if self.answer else words
-
-    @property
-    def waits(self) -> bool:
-        return self.kind in ("waits", "still waits")
-
-    @property
-    def moment(self) -> str:
-        return "" if self.answer and self.turn else str(self.turn or "then")
-
-
-@dataclass
-class Interleaving:
-    """`steps` in the order of time; `states` are committed, rolled back, ended, failed: …, never ended."""
-
-    order: str
-    steps: list[Step] = field(default_factory=list)
-    states: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def caption(self) -> str:
-        return f"Order {self.order}: " + ", ".join(f"{name} {state}" for name, state in self.states.items())
-
-    def table(self) -> Table:
-        rows = [
-            (step.moment, *(step.words if name == step.transaction else "" for name in self.states))
-            for step in self.steps
-        ]
-        return Table(self.caption, ("step", *self.states), rows, self.notes)
-
-    def picture(self) -> "Picture":
-        """A lane for each transaction, time downwards."""
-        told = [f"{step.transaction} {step.words}" for step in self.steps]
-        alt = ". ".join([self.caption, *told, *(note.rstrip(".") for note in self.notes)]) + "."
-        return Picture(_svg(self, alt), alt)
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
-
-@dataclass
-class Picture:
-    """SVG, and the same in words: its alternative text, which a terminal shows."""
-
-    svg: str
-    alt: str
-
-    def __repr__(self) -> str:
-        return self.alt
-
-    def _repr_html_(self) -> str:
-        return self.svg
 
 
 async def interleave(
@@ -265,41 +182,3 @@ class _Stage:
         self.shown.notes.append(
             f"Step {self.turn} of the order is {lane.name}'s, which had ended after {lane.done} steps."
         )
-
-
-def _svg(shown: Interleaving, alt: str) -> str:
-    lines = [wrap(step.words, LETTERS) for step in shown.steps]
-    tops = list(accumulate((LINE * len(some) + 8 for some in lines), initial=50))
-    width, height = 50 + LANE * len(shown.states), tops[-1]
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(alt)}" width="{width}" '
-        f'height="{height}" viewBox="0 -12 {width} {height}" font-family="monospace" font-size="12">',
-        f"<title>{escape(shown.caption)}</title><desc>{escape(alt)}</desc>",
-        f'<rect y="-12" width="{width}" height="{height}" fill="white"/>',
-    ]
-    for y, step in zip(tops, shown.steps, strict=False):
-        parts.append(f'<text x="4" y="{y}" fill="#6B6B6B">{step.moment}</text>')
-    for number, name in enumerate(shown.states):
-        mine = [
-            (y, step, some)
-            for y, step, some in zip(tops, shown.steps, lines, strict=False)
-            if step.transaction == name
-        ]
-        parts += _svg_lane(
-            f"{name}: {shown.states[name]}", mine, 50 + LANE * number, COLORS[number % len(COLORS)]
-        )
-    return "".join([*parts, "</svg>"])
-
-
-def _svg_lane(head: str, steps: Sequence[tuple[int, Step, list[str]]], x: int, color: str) -> Iterator[str]:
-    """A line that is dashed while its transaction waits; on it a mark for each step, and beside that its words."""
-    yield f'<g fill="{color}"><text x="{x - 4}" y="14" font-weight="bold">{escape(head)}</text>'
-    for (top, step, _), (bottom, *_) in pairwise(steps):
-        dash = ' stroke-dasharray="2 5"' if step.waits else ""
-        yield f'<path d="M{x} {top - 4}V{bottom - 4}" stroke="{color}" stroke-width="2"{dash}/>'
-    for y, step, lines in steps:
-        yield f'<text x="{x}" y="{y}" text-anchor="middle" stroke="white" stroke-width="4" paint-order="stroke">'
-        yield f"{MARKS.get(step.kind, '●')}</text>"
-        for row, line in enumerate(lines):
-            yield f'<text x="{x + 12}" y="{y + LINE * row}">{escape(line)}</text>'
-    yield "</g>"

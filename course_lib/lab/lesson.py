@@ -1,7 +1,6 @@
 """The small words of a lesson: predict before you look, expect an error, show a pattern from its file."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,40 +11,10 @@ from IPython.display import display
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib.lab.databases import open_database
+from course_lib.lab.markdown_note import Note, without_noise
 from course_lib.lab.postgres import PostgresUnavailable, Server
 
-AUTOFLUSH = r"\(raised as a result of Query-invoked autoflush;[^)]*\)\s*"
-NOISE = re.compile(
-    rf"^(?:{AUTOFLUSH})?\([\w.]+\) |<class '[\w.]+'>: |\[Errno \d+\] |\s*\[SQL: .*"
-    r"|\s*\(Background on this error at: \S+\)",
-    re.DOTALL,
-)
-"""What differs from version to version or from system to system, and tells a learner nothing."""
 LONGEST_MESSAGE = 300
-
-
-class Note:
-    """Something said in Markdown on a page, and in plain text everywhere else."""
-
-    def __init__(self, markdown: str, *, plain: str = "") -> None:
-        self.markdown = markdown
-        self.plain = plain or _plain(markdown)
-
-    def __repr__(self) -> str:
-        return self.plain
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown
-
-
-CODE = re.compile(r"```\w*\n(.*?)```|`([^`]*)`", re.DOTALL)
-
-
-def _plain(markdown: str) -> str:
-    """The same without marks; what stands in code keeps its stars."""
-    parts = CODE.split(markdown)
-    parts[::3] = [text.replace("**", "") for text in parts[::3]]
-    return "".join(part for part in parts if part)
 
 
 @dataclass
@@ -126,5 +95,5 @@ def own_postgres() -> Server | None:
 
 
 def _told(error: BaseException) -> str:
-    message = NOISE.sub("", str(error)).strip()
+    message = without_noise(error)
     return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"

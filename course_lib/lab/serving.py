@@ -18,22 +18,14 @@ async def serve(
     """A client of `app`, which a thread of its own serves; it waits up to 30 seconds for a reply. At the end of the
     block running requests end first, then client, port and thread. `note` hears 'reply 201' as that reply leaves."""
     server = uvicorn.Server(uvicorn.Config(_noting(app, note), log_config=None, log_level="critical"))
-    # Named as TCP, or asyncio would not switch off Nagle's algorithm, and each reply would take 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    with ThreadPoolExecutor(1, "course server") as thread, listener:
-        listener.bind(("127.0.0.1", 0))
+    with ThreadPoolExecutor(1, "course server") as thread, free_port() as listener:
         served = asyncio.get_running_loop().run_in_executor(thread, server.run, [listener])
         try:
             while not (server.started or served.done()):  # noqa: ASYNC110  uvicorn has no event for it
                 await asyncio.sleep(0.01)
             if not server.started:
                 raise RuntimeError("the application did not start")
-            address = "http://{}:{}".format(*listener.getsockname())
-            # A new connection for each request: uvicorn closes one behind an error, when the next request may be in it.
-            each_anew = httpx.Limits(max_keepalive_connections=0)
-            async with httpx.AsyncClient(
-                base_url=address, timeout=30, limits=each_anew, trust_env=False
-            ) as client:
+            async with client_of(listener) as client:
                 yield client
         finally:
             server.should_exit = True
@@ -50,3 +42,19 @@ def _noting(app: ASGIApp, note: Callable[[str], object]) -> ASGIApp:
         await app(scope, receive, send_and_note)
 
     return noting
+
+
+def free_port() -> socket.socket:
+    """A socket on a free port of this machine, to be listened on and closed."""
+    # Named as TCP, or asyncio would not switch off Nagle's algorithm, and each reply would take 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def client_of(listener: socket.socket) -> httpx.AsyncClient:
+    """A client that asks there, and waits up to 30 seconds for a reply."""
+    # A new connection for each request: uvicorn closes one behind an error, when the next request may be in it.
+    each_anew = httpx.Limits(max_keepalive_connections=0)
+    address = "http://{}:{}".format(*listener.getsockname())
+    return httpx.AsyncClient(base_url=address, timeout=30, limits=each_anew, trust_env=False)

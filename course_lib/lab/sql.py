@@ -17,10 +17,11 @@ from datetime import time as clock_time
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from course_lib.lab.engine_events import listening
 from course_lib.lab.tables import Table
 
 if TYPE_CHECKING:
@@ -123,15 +124,9 @@ def watch(engine: AsyncEngine | Engine) -> Iterator[Statements]:
     """Record what the block sends through `engine`, from any session or task, until it ends or raises."""
     if not isinstance(engine, AsyncEngine | Engine):
         raise TypeError(f"watch needs an engine, not a {type(engine).__name__}; is an await missing?")
-    target = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
-    listeners = _Recorder(sent := Statements()).listeners()
-    for name, listener in listeners.items():
-        event.listen(target, name, listener)
-    try:
+    sent = Statements()
+    with listening(engine, **_Recorder(sent).listeners()):
         yield sent
-    finally:
-        for name, listener in listeners.items():
-            event.remove(target, name, listener)
 
 
 class _Recorder:

@@ -1,0 +1,39 @@
+"""Something said in Markdown on a page and in plain text elsewhere, and an error's message without its noise."""
+
+import re
+
+AUTOFLUSH = r"\(raised as a result of Query-invoked autoflush;[^)]*\)\s*"
+NOISE = re.compile(
+    rf"^(?:{AUTOFLUSH})?\([\w.]+\) |<class '[\w.]+'>: |\[Errno \d+\] |\s*\[SQL: .*"
+    r"|\s*\(Background on this error at: \S+\)",
+    re.DOTALL,
+)
+"""What differs from version to version or from system to system, and tells a learner nothing."""
+
+CODE = re.compile(r"```\w*\n(.*?)```|`([^`]*)`", re.DOTALL)
+
+
+class Note:
+    """Something said in Markdown on a page, and in plain text everywhere else."""
+
+    def __init__(self, markdown: str, *, plain: str = "") -> None:
+        self.markdown = markdown
+        self.plain = plain or _plain(markdown)
+
+    def __repr__(self) -> str:
+        return self.plain
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+
+def _plain(markdown: str) -> str:
+    """The same without marks; what stands in code keeps its stars."""
+    parts = CODE.split(markdown)
+    parts[::3] = [text.replace("**", "") for text in parts[::3]]
+    return "".join(part for part in parts if part)
+
+
+def without_noise(error: BaseException) -> str:
+    """What an error says, without the names of classes, the statement and the links that stand around it."""
+    return NOISE.sub("", str(error)).strip()

@@ -1,0 +1,176 @@
+"""A folder of PostgreSQL's rows, with its port and password: made, started, asked and halted.
+
+PostgreSQL's own word for it is a database cluster. Whoever starts or halts one holds the lock of its folder.
+"""
+
+import os
+import random
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import psutil
+
+from course_lib.lab.postgres.os_account import server_account
+from course_lib.lab.postgres.programs import last_line, run
+from course_lib.lab.postgres.unavailable import PostgresUnavailable
+from course_lib.lab.processes import lives
+
+PORTS = range(20_000, 32_000)  # below the ports that systems hand out to outgoing connections
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",  # committed rows survive a killed server, not a power cut: enough for a course, and faster
+    "full_page_writes": "off",
+    "synchronous_commit": "on",
+    "scram_iterations": "256",  # slow hashing guards weak passwords; ours is random, and connecting is twice as fast
+    "deadlock_timeout": "200ms",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",  # one process per statement: its plan and its counts are the same each time
+}
+INITDB = (
+    "--username=postgres --auth=scram-sha-256 --encoding=UTF8 --no-sync "
+    "--locale=C --locale-provider=builtin --builtin-locale=C.UTF-8"  # sorts text alike on every system
+)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The rows, port and password of one server, in `folder`; to name it starts nothing."""
+
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        """What the server has said since it last started."""
+        return self.rows / "server.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The first process of the server, or None when it does not run."""
+        with suppress(OSError, ValueError, IndexError, psutil.Error):
+            pid = int(self.pid_file()[0])
+            words = psutil.Process(pid).cmdline()  # after a crash the number may be another program's
+            return pid if any(Path(word) == self.rows for word in words) else None
+        return None
+
+    def is_running(self) -> bool:
+        return self.pid is not None
+
+    @property
+    def rows(self) -> Path:
+        return self.folder / "data"
+
+    def locked(self) -> filelock.BaseFileLock:
+        return filelock.FileLock(self.folder / "lock", timeout=60)
+
+    def read(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+    def pid_file(self) -> list[str]:
+        return (self.rows / "postmaster.pid").read_text().splitlines()
+
+    def is_ready(self) -> bool:
+        with suppress(OSError, IndexError):
+            return self.pid_file()[7].strip() == "ready"
+        return False
+
+    def launch(self) -> None:
+        if not self.rows.exists():
+            self._initialise()
+        for leftover in (self.rows / "postmaster.pid", self.log):
+            leftover.unlink(missing_ok=True)
+        for _ in range(3):  # another program may take the port before the server does
+            port = self._choose_port()
+            (self.folder / "port").write_text(str(port))
+            # Said at every start: rows that an older version of the kit left behind get today's settings.
+            settings = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+            if self._pg_ctl("start", "-l", str(self.log), "-o", f"-p {port} {settings}").returncode == 0:
+                return
+        line = last_line(self.log.read_text(errors="replace")) if self.log.exists() else "it wrote no log"
+        hint = f"If this stays so, delete {self.folder} and start anew."
+        raise PostgresUnavailable(f"PostgreSQL did not start: {line}. {hint}")
+
+    def _initialise(self) -> None:
+        """Make the rows' folder under another name first: half of one is never taken for a whole one."""
+        draft, password = self.folder / "data.draft", self.folder / "password"
+        shutil.rmtree(draft, ignore_errors=True)
+        password.unlink(missing_ok=True)
+        draft.mkdir(mode=0o700)
+        password.touch(mode=0o600)
+        password.write_text(secrets.token_urlsafe(24))
+        if account := server_account():
+            for path in (draft, password):
+                os.chown(path, account["user"], account["group"])
+        settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        paths = ["--pgdata", str(draft), "--pwfile", str(password)]
+        finished = run(["initdb", *INITDB.split(), *paths, *settings], account)
+        if finished.returncode != 0:
+            line = last_line(finished.stdout)
+            raise PostgresUnavailable(f"PostgreSQL could not make its folder {self.rows}: {line}.")
+        draft.rename(self.rows)
+
+    def _choose_port(self) -> int:
+        """The port of the last time, unless another program listens there now."""
+        last = [int(self.read("port"))] if (self.folder / "port").exists() else []
+        return next(port for port in (*last, *random.sample(PORTS, 100)) if _is_free(port))
+
+    def _pg_ctl(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        return run(["pg_ctl", *words, "-D", str(self.rows), "-w", "-t", "30"], server_account())
+
+    def halt(self) -> None:
+        if self.is_running():
+            self._pg_ctl("stop", "-m", "fast")
+        if (pid := self.pid) is not None:
+            kill_all(pid)
+
+    def sql(self, statement: str) -> str:
+        """What psql answers: 9 ms, no event loop and no import of a driver."""
+        address = {"PGHOST": "127.0.0.1", "PGPORT": self.read("port"), "PGPASSWORD": self.read("password")}
+        finished = run(["psql", "-XqAt", "-U", "postgres", "-c", statement], environment=address)
+        if finished.returncode != 0:
+            line = last_line(finished.stdout)
+            raise PostgresUnavailable(f"PostgreSQL did not carry out {statement!r}: {line}")
+        return finished.stdout
+
+
+def kill_all(postmaster: int) -> None:
+    processes = []
+    with suppress(psutil.NoSuchProcess):
+        processes.append(psutil.Process(postmaster))
+        processes += processes[0].children(recursive=True)
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    wait_for(lambda: not any(map(lives, processes)))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise PostgresUnavailable(f"PostgreSQL has neither started nor ended within {seconds:g} seconds.")
+        time.sleep(0.01)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        if (
+            os.name == "posix"
+        ):  # connections that ended a moment ago do not count; on Windows it means something else
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return True
+    return False

@@ -1,0 +1,82 @@
+"""How long a learner's code may take, and how it is stopped: a loop that never gives the event loop a turn, too."""
+
+import _thread
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any
+
+from course_lib.school.attempts.verdicts import NotYet
+from course_lib.school.attempts.whose_frame import is_theirs
+
+PATIENCE = 8.0
+"""Seconds that a learner's code may take. What hangs waits at most five of them inside SQLite, for a lock."""
+AGAIN = 0.05
+
+
+class TookTooLong(BaseException):
+    """Ends a loop. No `except Exception` of a learner catches this one."""
+
+
+def hangs(function: Callable[..., Any]) -> NotYet:
+    return NotYet(
+        "runs for ever",
+        f"`{function.__name__}` had not ended after {PATIENCE:.0f} seconds, and was stopped. "
+        "Does a loop in it never end, or does it wait for something that cannot come?",
+    )
+
+
+@contextmanager
+def alarm(seconds: float, code: CodeType | None) -> Iterator[None]:
+    """Stop a loop that never gives the event loop a turn: a signal interrupts it, as Ctrl-C would.
+
+    Only where the learner's code runs at that moment, so that it never hits the event loop itself.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        while frame is not None and not is_theirs(frame, code):
+            frame = frame.f_back
+        if frame is not None:
+            _at_once_again()
+            raise TookTooLong
+
+    with _signal_after(seconds, ring):
+        yield
+
+
+@contextmanager
+def _signal_after(seconds: float, ring: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Call `ring` in the main thread after `seconds`, and again until the block ends."""
+    timed = hasattr(signal, "setitimer")  # Windows has none, and interrupts no time.sleep either
+    number = signal.SIGALRM if timed else signal.SIGINT
+    over = threading.Event()
+    before = signal.signal(number, lambda number, frame: None if over.is_set() else ring(number, frame))
+    if timed:
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    else:
+        threading.Thread(target=_interrupt, args=(seconds, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        if timed:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(number, before)
+
+
+def _at_once_again() -> None:
+    """A bare `except:` catches even this one. One of the next signals meets the loop between two of its `try`."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 5e-5), 1e-3)
+
+
+def _interrupt(seconds: float, over: threading.Event) -> None:
+    while not over.wait(seconds):
+        _thread.interrupt_main()
+        seconds = AGAIN

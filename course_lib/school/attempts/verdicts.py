@@ -1,0 +1,18 @@
+"""What keeps an attempt from passing: it was not made, or it is not right yet."""
+
+from course_lib.lab.sql import Statements
+
+
+class NotAttempted(Exception):
+    """The answer is still the stub."""
+
+
+class NotYet(Exception):
+    """The answer is not right yet: the name of the misconception, and what was called, what happened, what was asked.
+
+    `sent` are the statements to be shown as evidence.
+    """
+
+    def __init__(self, misconception: str, told: str, *, sent: Statements | None = None) -> None:
+        self.misconception, self.told, self.sent = misconception, told, sent
+        super().__init__(f"{misconception}: {told}")

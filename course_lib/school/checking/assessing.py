@@ -1,0 +1,124 @@
+"""Puts an answer to its judge, on each database that the judge names, and says what came of it."""
+
+import ast
+import inspect
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any
+
+from course_lib.lab.markdown_note import Note
+from course_lib.lab.postgres import PostgresUnavailable
+from course_lib.lab.sql import Statements
+from course_lib.school.attempts.fresh_database import attempting
+from course_lib.school.attempts.sandbox import check_call
+from course_lib.school.attempts.time_limit import TookTooLong, hangs
+from course_lib.school.attempts.verdicts import NotAttempted, NotYet
+from course_lib.school.exercises.outcomes import NOT_ATTEMPTED, NOT_YET, PASSED
+from course_lib.school.exercises.solutions import Exercise, read
+from course_lib.school.judges import judge_of
+from course_lib.school.judges.registry import POSTGRES
+from course_lib.school.learner import copies
+
+
+@dataclass
+class Outcome:
+    """What came of one attempt. `state` is not attempted, not yet or passed; `told` explains it."""
+
+    exercise: Exercise
+    state: str
+    told: str = ""
+    misconception: str = ""
+    sent: Statements | None = None
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What a program reads in the notebook, under the key 'course' of the output's metadata."""
+        return {
+            "exercise": self.exercise.id,
+            "outcome": self.state,
+            "misconception": self.misconception or None,
+        }
+
+    def note(self) -> Note:
+        name = f": {self.misconception}" if self.state == NOT_YET else ""
+        sign = {NOT_ATTEMPTED: "○", NOT_YET: "✗", PASSED: "✓"}[self.state]
+        head = f"{sign} **{self.exercise.id} {self.state}{name}.**"
+        return Note("\n\n".join(text for text in (f"{head} {self.told}".strip(), *self.remarks) if text))
+
+
+async def assess(exercise: Exercise, answer: object, *, hidden: bool = False) -> Outcome:
+    """Run the answer on each database that its judge names. Raises nothing, whatever the answer does."""
+    remarks: list[str] = []
+    try:
+        await _on_each_database(exercise, answer, remarks, hidden=hidden)
+    except NotAttempted:
+        told = "Write your answer in the cell above, run it, and check again."
+        return Outcome(exercise, NOT_ATTEMPTED, told)
+    except NotYet as fault:
+        return _not_yet(exercise, answer, fault, remarks)
+    except TookTooLong:
+        return _not_yet(exercise, answer, hangs(answer), remarks)  # type: ignore[arg-type]
+    except Exception as error:  # the judge itself has stumbled over what it was given
+        told = f"The check cannot read what your function returned or did: {type(error).__name__}: {error}."
+        stumbled = NotYet("unforeseen answer", f"{told} Compare it with the docstring.")
+        return _not_yet(exercise, answer, stumbled, remarks)
+    return Outcome(exercise, PASSED, remarks=remarks)
+
+
+async def _on_each_database(exercise: Exercise, answer: Any, remarks: list[str], *, hidden: bool) -> None:
+    if not callable(answer):
+        check_call(answer, ())
+    for database in judge_of(exercise.id, exercise.lesson).on:
+        try:
+            await _attempt(exercise, answer, database, hidden=hidden)
+        except NotYet as fault:
+            if database == POSTGRES:
+                fault.told = f"All is well on SQLite. On PostgreSQL: {fault.told}"
+            raise
+        except PostgresUnavailable as reason:
+            remarks.append(f"Checked on SQLite alone: {reason}")
+
+
+def _not_yet(exercise: Exercise, answer: object, fault: NotYet, remarks: list[str]) -> Outcome:
+    """Code as it was given is no attempt; what is wrong with it is shown all the same."""
+    if any(is_same(answer, code) for code in _given(exercise)):
+        told = f"This is the code as it was given. {fault.told}"
+        return Outcome(exercise, NOT_ATTEMPTED, told, fault.misconception, fault.sent, remarks)
+    return Outcome(exercise, NOT_YET, fault.told, fault.misconception, fault.sent, remarks)
+
+
+def _given(exercise: Exercise) -> list[str]:
+    """What the learner starts from: as the kit has it now, and as it was when the learner's copy got it."""
+    copy = copies.find()
+    notebook = copy and copies.as_given(copy, f"exercises/{exercise.lesson}.ipynb")
+    older = read(notebook) if notebook and notebook.is_file() else ()
+    return (
+        [exercise.given, *(each.answer for each in older if each.id == exercise.id)] if exercise.given else []
+    )
+
+
+async def _attempt(exercise: Exercise, answer: Any, database: str, *, hidden: bool) -> None:
+    async with attempting(answer, database, exercise.blocks, hidden=hidden) as attempt:
+        await judge_of(exercise.id, exercise.lesson).run(attempt)
+
+
+def is_same(answer: object, code: str) -> bool:
+    """Whether the answer is this code, however it is laid out. It decides what to show, never what is right."""
+    try:
+        source = textwrap.dedent(inspect.getsource(answer))  # type: ignore[arg-type]
+        return ast.dump(ast.parse(source)) == ast.dump(ast.parse(code))
+    except (OSError, TypeError, SyntaxError):
+        return False
+
+
+def returns_same(answer: Any, exercise: Exercise) -> bool:
+    """Whether an answer of letters, which has passed, returns those of the other right answer."""
+    if exercise.kind not in ("order", "choose"):
+        return False
+    [returned] = [node.value for node in ast.walk(ast.parse(exercise.other)) if isinstance(node, ast.Return)]
+    return _letters(answer()) == _letters(ast.literal_eval(returned))  # type: ignore[arg-type]
+
+
+def _letters(answer: object) -> list[str]:
+    return [each for each in str(answer).upper() if each.isalpha()]

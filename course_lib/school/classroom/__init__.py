@@ -1,0 +1,25 @@
+"""The classroom: an nbgrader course folder, made from the exercises of this kit; no server, no network, no exchange.
+
+init(folder)                      the course folder: source/07_eager_loading/…, and nbgrader's settings
+release(folder, "07")             what learners get: release/07_eager_loading/07_eager_loading.ipynb
+collect(folder, handed_in, "07")  notebooks out of a folder or a zip, into submitted/ANNA/07_eager_loading/
+grade(folder, "07", tell=print)   points and pages for learners: reports/07_eager_loading/grades.csv, feedback/ANNA/…
+report(folder, "07")              who passed what, and which misconception how many met: reports/07_eager_loading/
+
+Each is a step you may repeat. Grading runs what learners wrote, on your machine and under your name.
+
+cells          the marked cells of a notebook, and what became of them
+paths          where each thing lies in the course folder
+course_folder  the course folder, and nbgrader in it
+collecting     whose notebook is it, and taking it in
+results        what the graded notebooks say
+grading        points and pages by nbgrader
+reporting      who passed what, and what was met
+"""
+
+from course_lib.school.classroom.collecting.collect import Collected, collect
+from course_lib.school.classroom.course_folder import ClassroomError, Notice, init, release
+from course_lib.school.classroom.grading.grade import Graded, grade
+from course_lib.school.classroom.reporting.report import report
+
+__all__ = ["ClassroomError", "Collected", "Graded", "Notice", "collect", "grade", "init", "release", "report"]

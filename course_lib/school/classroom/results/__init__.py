@@ -1,0 +1,6 @@
+"""What the graded notebooks say.
+
+graded_outcomes  passed, not yet and why: what the checks wrote into their outputs
+points           what nbgrader counted
+unusual          what a teacher should look at before trusting the points
+"""

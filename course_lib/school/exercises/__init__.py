@@ -1,0 +1,5 @@
+"""The exercises as they are written, once for all: everything else is made from them.
+
+solutions    reads notebooks/solutions: tasks, answers, hints, and the wrong answers by name
+outcomes     what may come of an attempt
+"""

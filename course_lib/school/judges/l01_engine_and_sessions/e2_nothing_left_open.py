@@ -1,0 +1,53 @@
+"""Exercise 01.2, Nothing left open: each connection goes back to the pool, also after an error."""
+
+from sqlalchemy import func
+
+from course_lib.models import User
+from course_lib.school.attempts.attempt import Attempt
+from course_lib.school.attempts.explaining import told
+from course_lib.school.judges.l01_engine_and_sessions.connections import nothing_left_open, used_the_sessions
+from course_lib.school.judges.l01_engine_and_sessions.remembered_sessions import RememberedSessions
+from course_lib.school.judges.registry import judge
+
+
+@judge("01.2")
+async def read_and_closed(attempt: Attempt) -> None:
+    key, nobody = await attempt.key("yuki"), await attempt.scalar(func.max(User.id).select()) + 1
+    called, sessions = f"`{attempt.name}(sessions, {key})`", RememberedSessions(attempt.engine)
+    got = await attempt.call(sessions, key, expected=(LookupError,))
+    used_the_sessions(attempt, sessions, called)
+    nothing_left_open(attempt, sessions, called)
+    attempt.require(
+        not isinstance(got, LookupError),
+        "error for a user who exists",
+        f"{called} raised {told(got)}. But the user {key} exists, and is called 'yuki'.",
+    )
+    attempt.require(
+        isinstance(got, str) and got == "yuki",
+        "wrong name",
+        f"{called} returned {got!r:.60}; the user {key} is called 'yuki'.",
+    )
+    attempt.require(
+        attempt.sent,
+        "nothing sent",
+        f"{called} returned {got!r:.60} and had asked nobody: no statement was sent.",
+    )
+    await _nobody_is_looked_for(attempt, sessions, nobody, called)
+
+
+async def _nobody_is_looked_for(
+    attempt: Attempt, sessions: RememberedSessions, nobody: int, called: str
+) -> None:
+    got = await attempt.call(sessions, nobody, expected=(LookupError,))
+    attempt.require(
+        attempt.left_open() == 0 and sessions.unclosed() == 0,
+        "left open after an error",
+        f"{called} found a user and closed its session. For the key {nobody}, which nobody has, the session stayed "
+        "open. Which line is never reached then?",
+    )
+    attempt.require(
+        isinstance(got, LookupError),
+        "error swallowed",
+        f"`{attempt.name}(sessions, {nobody})` returned {got!r:.60}; nobody has this key, so it should raise "
+        "LookupError.",
+    )

@@ -1,0 +1,104 @@
+"""Exercise 04.2, What a visitor types: what a visitor types is compared and never run."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from course_lib.models import Post
+from course_lib.school.attempts.attempt import Attempt
+from course_lib.school.attempts.explaining import told
+from course_lib.school.judges.registry import judge
+
+ATTACKS = ("nothing' UNION SELECT hashed_password FROM users --", "nothing' OR '1' = '1")
+PLAIN_TITLE = "Rye and patience"
+HONEST_TITLES = ("Don't wait for the dough", "Late again :why not")
+NEAR_TITLES = ("%", "Rye and patienc_", "RYE AND PATIENCE", "Rye", "patience")
+"""No post has one of these. They find the plain title where a title is taken for a pattern."""
+
+
+@judge("04.2")
+async def a_title_is_a_title(attempt: Attempt) -> None:
+    await attempt.change(text("CREATE INDEX by_content ON posts (title, content)"))
+    for title in (PLAIN_TITLE, *HONEST_TITLES):
+        await attempt.change(insert(Post).values(await _namesakes(attempt, title)))
+    await _find(attempt, PLAIN_TITLE)
+    for attack in ATTACKS:
+        await _attack(attempt, attack)
+    for title in HONEST_TITLES:
+        await _find(attempt, title, expected=(SQLAlchemyError,))
+    for title in NEAR_TITLES:
+        await _miss(attempt, title)
+    attempt.sent_at_most(1, "too many statements", "One SELECT finds them all.")
+
+
+async def _namesakes(attempt: Attempt, title: str) -> list[dict[str, object]]:
+    """Two published posts and a draft of one title. An index has them the other way round than their keys."""
+    author = await attempt.key("mira")
+    numbers = sorted(attempt.chance.sample(range(100, 999), 3), reverse=True)
+    return [
+        {"title": title, "content": f"Text {number}", "published": shown, "author_id": author}
+        for number, shown in zip(numbers, (True, False, True), strict=True)
+    ]
+
+
+async def _attack(attempt: Attempt, title: str) -> None:
+    async with attempt.sessions() as session:
+        got = await attempt.call(session, title, expected=(SQLAlchemyError,))
+    called = f"`{attempt.name}` was called with the title `{title}`, which no post has, and"
+    if isinstance(got, SQLAlchemyError):
+        raise attempt.not_yet("SQL injection", f"{called} raises {told(got)}")
+    _require_texts(attempt, got)
+    attempt.require(
+        not got,
+        "SQL injection",
+        f"{called} got back what no visitor may see, such as `{max(got, default='')[:40]}`.",
+    )
+
+
+async def _miss(attempt: Attempt, title: str) -> None:
+    async with attempt.sessions() as session:
+        got = await attempt.call(session, title)
+    _require_texts(attempt, got)
+    attempt.require(
+        not got,
+        "other titles found",
+        f"`{attempt.name}` was called with the title `{title}`, which no post has, and returned {len(got)} texts. "
+        "Another title was taken for it.",
+    )
+
+
+async def _find(attempt: Attempt, title: str, *, expected: tuple[type[Exception], ...] = ()) -> None:
+    rows = await attempt.rows(
+        select(Post.content, Post.published).where(Post.title == title).order_by(Post.id)
+    )
+    wanted = [content for content, published in rows if published]
+    async with attempt.sessions() as session:
+        got = await attempt.call(session, title, expected=expected)
+    called = f"Two published posts have the title `{title}`. `{attempt.name}`"
+    if isinstance(got, SQLAlchemyError):
+        raise attempt.not_yet("honest title lost", f"{called} raises {told(got)}")
+    _require_texts(attempt, got)
+    drafts = {content for content, published in rows if not published} & set(got)
+    attempt.require(not drafts, "drafts shown", f"{called} returns {list(got)}; {drafts} is a draft.")
+    attempt.require(got or title == PLAIN_TITLE, "honest title lost", f"{called} finds none of them.")
+    _require_same(attempt, list(got), wanted)
+
+
+def _require_same(attempt: Attempt, got: list[str], wanted: list[str]) -> None:
+    returned = f"`{attempt.name}` returned {got}; {wanted} was asked for."
+    attempt.require(sorted(got) == sorted(wanted), "wrong posts", returned)
+    attempt.require(
+        got == wanted,
+        "order lost",
+        f"{returned} Without a word about the order, the database may go along an index instead of the keys.",
+    )
+
+
+def _require_texts(attempt: Attempt, got: object) -> None:
+    is_list = isinstance(got, Sequence) and not isinstance(got, str)
+    attempt.require(
+        is_list and all(isinstance(each, str) for each in got),  # type: ignore[attr-defined]
+        "not a list of texts",
+        f"`{attempt.name}` returned {got!r:.80}; a list of texts was asked for.",
+    )

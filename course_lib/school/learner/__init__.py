@@ -1,0 +1,11 @@
+"""The learner's own copy of the course, and what it remembers.
+
+copies           the copy: made, updated, reset, and never overwritten
+files            its files, written so that nothing is lost
+merging          a notebook that both the learner and the kit have changed
+news             what the kit has for a notebook of the copy
+progress         tries, hints and passes, in a small SQLite file, through the patterns of the library
+progress_tables  the tables of that file, and the queries on them
+progress_shown   the progress as a table and as a picture
+review           what is due again today
+"""

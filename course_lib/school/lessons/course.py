@@ -1,0 +1,91 @@
+"""The course as one list: which lesson needs which, what each one introduces, and where each word is explained."""
+
+import tomllib
+from dataclasses import dataclass
+
+from course_lib.lab.markdown_note import Note
+from course_lib.lab.schema import Diagram
+from course_lib.school.kit_files import COURSE
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One entry of notebooks/course.toml.
+
+    `needs` are the lessons it builds on, `introduces` the names that no lesson before it uses, and `words` gives each
+    word of its own with the heading under which it is explained.
+    """
+
+    name: str
+    minutes: int
+    question: str
+    needs: list[str]
+    introduces: list[str]
+    words: dict[str, str]
+
+    @property
+    def number(self) -> str:
+        return self.name[:2]
+
+    @property
+    def title(self) -> str:
+        return title_of(self.name)
+
+    @property
+    def file(self) -> str:
+        return f"{self.name}.ipynb"
+
+
+def title_of(lesson: str) -> str:
+    """'07 Eager loading' for '07_eager_loading'."""
+    return f"{lesson[:2]} {lesson[3:].replace('_', ' ').capitalize()}"
+
+
+class UnknownLesson(Exception):
+    def __init__(self, wanted: str) -> None:
+        self.wanted = wanted
+        super().__init__(
+            f"there is no lesson {wanted!r}; there are {', '.join(each.name for each in lessons())}"
+        )
+
+
+def lesson_named(wanted: str) -> Lesson:
+    """The lesson '07' or '07_eager_loading'. Raises UnknownLesson."""
+    for lesson in lessons():
+        if wanted.zfill(2) in (lesson.number, lesson.name):
+            return lesson
+    raise UnknownLesson(wanted)
+
+
+def lessons() -> list[Lesson]:
+    """All lessons, in their order."""
+    return [Lesson(**entry) for entry in tomllib.loads(COURSE.read_text("utf-8"))["lesson"]]
+
+
+def course_map() -> Diagram:
+    """Which lesson builds on which: an arrow leads from what is needed to what needs it."""
+    boxes = [f'    L{lesson.number}["{lesson.title}"]' for lesson in lessons()]
+    arrows = [f"    L{needed[:2]} --> L{lesson.number}" for lesson in lessons() for needed in lesson.needs]
+    told = [f"{lesson.title}: builds on {', '.join(lesson.needs) or 'nothing'}." for lesson in lessons()]
+    return Diagram("\n".join(["flowchart TD", *boxes, *arrows]), "\n".join(told))
+
+
+def table_of_lessons() -> Note:
+    """Each lesson, the question it answers, and its minutes; the name leads to the lesson."""
+    rows = [
+        f"| [{lesson.title}]({lesson.file}) | {lesson.question} | {lesson.minutes} |" for lesson in lessons()
+    ]
+    return Note("\n".join(["| lesson | the question it answers | minutes |", "|---|---|---|", *rows]))
+
+
+def word_list() -> Note:
+    """Each word of the course, in the order of the alphabet, with a link to where it is explained."""
+    places = sorted(
+        ((word, heading, lesson) for lesson in lessons() for word, heading in lesson.words.items()),
+        key=lambda place: place[0].lower(),
+    )
+    rows = [
+        f"| {word} | [{lesson.title}: {heading}]({lesson.file}#{heading.replace(' ', '-')}) |"
+        for word, heading, lesson in places
+    ]
+    return Note("\n".join(["| word | explained in |", "|---|---|", *rows]))

@@ -1,0 +1,84 @@
+"""Cuts the exercises out of the solutions, with nbgrader's own converters; what a teacher releases is cut the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from course_lib.school.exercises.solutions import GIVEN, LEFT_OUT
+from course_lib.school.kit_files import EXERCISES, SOLUTIONS
+from course_lib.school.lessons.course import lesson_named
+
+STUB = "# Your code here, in place of the next line.\nraise NotImplementedError"
+
+
+class CannotCut(Exception):
+    """A solution notebook is not of the form that the converters need; says which, and what they said."""
+
+    def __init__(self, solution: Path, reason: str) -> None:
+        self.solution, self.reason = solution, reason
+        super().__init__(f"cannot cut the exercise out of {solution.name}: {reason}")
+
+
+def cut(solution: Path) -> str:
+    """The text of the exercise notebook; the same solution gives the same text, byte for byte."""
+    import nbformat
+
+    notebook = nbformat.read(solution, as_version=4)
+    for step in _steps():
+        try:
+            notebook, _ = step.preprocess(notebook, {})
+        except Exception as error:  # nbgrader raises RuntimeError, ValueError, ValidationError and others
+            raise CannotCut(solution, str(error.__context__ or error)) from error
+    return f"{nbformat.writes(notebook, version=4)}\n"
+
+
+def source_for_teachers(solution: Path) -> str:
+    """The solution notebook without hints and rejected answers, and not yet cut: nbgrader's release does that."""
+    import nbformat
+
+    notebook = nbformat.read(solution, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if _is_for_teachers(cell)]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return f"{nbformat.writes(notebook, version=4)}\n"
+
+
+def _is_for_teachers(cell: Any) -> bool:
+    tags = cell.metadata.get("tags", [])
+    return GIVEN in tags or not set(LEFT_OUT) & set(tags)
+
+
+def write_exercises(*, only: str | None = None) -> list[Path]:
+    """Cut every solution, or `only` that of one lesson; gives the files that were written. Raises UnknownLesson."""
+    chosen = lesson_named(only).name if only else ""
+    found = [path for path in solutions() if path.stem.startswith(chosen)]
+    EXERCISES.mkdir(exist_ok=True)
+    return [_write(EXERCISES / path.name, cut(path)) for path in found]
+
+
+def solutions() -> list[Path]:
+    """The solution notebooks, in the order of the lessons."""
+    return sorted(SOLUTIONS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def _steps() -> Iterator[Any]:
+    """What nbgrader's own release does, in its order, and the two steps it does not have."""
+    from nbconvert.preprocessors import TagRemovePreprocessor
+    from nbgrader import preprocessors as of_nbgrader
+
+    from course_lib.school.making.starter_code import GiveWrongCode
+
+    yield of_nbgrader.LockCells()
+    yield of_nbgrader.ClearSolutions(code_stub={"python": STUB})
+    yield GiveWrongCode()
+    yield TagRemovePreprocessor(remove_cell_tags=set(LEFT_OUT))
+    yield of_nbgrader.ClearOutput(remove_metadata_fields={"collapsed", "scrolled", "execution"})
+    yield of_nbgrader.ClearHiddenTests()
+    yield of_nbgrader.ComputeChecksums()
+    yield of_nbgrader.CheckCellMetadata()

@@ -1,0 +1,126 @@
+"""The program `course`: opens the lessons, keeps a learner's copy, serves a class, tests the for_everybody."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from course_lib.school.classroom import ClassroomError
+from course_lib.school.learner.files import WorkspaceError
+from course_lib.school.learner.progress import ProgressUnavailable
+from course_lib.school.lessons.course import UnknownLesson
+from course_lib.school.making.cutting import CannotCut
+from course_lib.school.program import for_everybody, for_learners, for_teachers
+from course_lib.school.program.asking import refuse
+from course_lib.school.program.doctor import PORTS
+
+MISTAKES = (WorkspaceError, ClassroomError, ProgressUnavailable, CannotCut, UnknownLesson)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console that has no ✓ shows ? instead of failing
+    options = vars(_parser().parse_args((sys.argv[1:] if words is None else words) or ["--help"]))
+    command = options.pop("command")
+    try:
+        status = int(command(**options))
+        sys.stdout.flush()
+        return status
+    except MISTAKES as error:
+        return refuse(str(error))
+    except BrokenPipeError:  # `course progress | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130  # what a shell expects of a program ended by Ctrl-C
+
+
+def _step(name: str) -> str:
+    if name not in for_everybody.STEPS:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(for_everybody.STEPS)}")
+    return name
+
+
+Arguments = Mapping[str, Mapping[str, Any]]
+Commands = Mapping[Callable[..., int], Arguments]
+
+HERE: Arguments = {
+    "folder": {"nargs": "?", "type": Path, "metavar": "DIR", "help": "your copy (my_course beside the kit)"}
+}
+THERE: Arguments = {
+    "--dir": {"dest": "folder", "type": Path, "metavar": "DIR", "help": "your copy, if it is elsewhere"}
+}
+COURSE: Arguments = {"folder": {"type": Path, "metavar": "DIR", "help": "the course folder"}}
+LESSON: Arguments = {"lesson": {"metavar": "NN", "help": "the lesson, such as 07"}}
+JSON: Arguments = {"--json": {"dest": "as_json", "action": "store_true", "help": "for a program to read"}}
+
+COMMANDS: Commands = {
+    for_everybody.lab: {
+        **THERE,
+        "--port": {"type": int, "default": PORTS[0], "help": "the first port to try (%(default)s)"},
+        "--no-browser": {"action": "store_true", "help": "print the address, open no browser"},
+    },
+    for_learners.start: HERE,
+    for_learners.update: THERE,
+    for_learners.reset: {
+        "what": {"metavar": "NN", "help": "07 for the exercises of a lesson, 07.2 for one exercise"},
+        "--lesson": {"action": "store_true", "help": "the lesson itself, not its exercises"},
+        **THERE,
+    },
+    for_learners.exercises: {**JSON, **THERE},
+    for_learners.progress: THERE,
+    for_learners.review: THERE,
+    for_teachers.slides: {
+        **LESSON,
+        "folder": {"nargs": "?", "type": Path, "default": Path("slides"), "metavar": "DIR", "help": "slides"},
+    },
+    for_everybody.test: {
+        "steps": {"nargs": "*", "type": _step, "metavar": "STEP", "help": ", ".join(for_everybody.STEPS)}
+    },
+    for_everybody.doctor: JSON,
+    for_everybody.serve: {"--port": {"type": int, "default": 8000, "help": "where to listen (%(default)s)"}},
+    for_teachers.cut: {"lesson": {"nargs": "?", "metavar": "NN", "help": "one lesson alone"}},
+}
+CLASS_COMMANDS: Commands = {
+    for_teachers.init: COURSE,
+    for_teachers.release: {**COURSE, **LESSON},
+    for_teachers.collect: {
+        **COURSE,
+        **LESSON,
+        "source": {"type": Path, "metavar": "FROM", "help": "a folder or a zip with learners' notebooks"},
+    },
+    for_teachers.grade: {
+        **COURSE,
+        **LESSON,
+        "--again": {"action": "store_true", "help": "also those that are graded"},
+    },
+    for_teachers.report: {**COURSE, **LESSON},
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="course", description="Database patterns, in lessons you run.")
+    words = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    _add(words, COMMANDS)
+    teaching = words.add_parser(
+        "class", help="serve a class with nbgrader", description="A class, step by step."
+    )
+    _add(teaching.add_subparsers(required=True, metavar="STEP", title="steps"), CLASS_COMMANDS)
+    return parser
+
+
+def _add(words: Any, commands: Commands) -> None:
+    for command, arguments in commands.items():
+        word = words.add_parser(command.__name__, help=command.__doc__, description=command.__doc__)
+        word.set_defaults(command=command)
+        for name, options in arguments.items():
+            word.add_argument(name, **options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""Commands for everybody: open the lessons, look at the machine, serve the web application, check the kit."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from course_lib.school.kit_files import ROOT
+from course_lib.school.program.asking import copy_at, prepare, refuse
+from course_lib.school.program.doctor import PORTS, examine, port_is_free, report
+
+FIRST_LESSON = "00_start_here.ipynb"
+UNSEEN = ("notebooks", "tests", "__pycache__", "*.egg-info")
+"""In JupyterLab: a learner works on the copy, never on the notebooks that it was made from."""
+NOT_NEEDED = (
+    "nbgrader.server_extensions.formgrader",
+    "nbgrader.server_extensions.validate_assignment",
+    "nbgrader.server_extensions.assignment_list",
+    "nbgrader.server_extensions.course_list",
+    "notebook",
+    "notebook_shim",
+)
+"""What nbgrader brings for a teacher's JupyterLab; without it this one starts sooner."""
+NBVAL = (
+    "pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 120"
+)
+NOTEBOOKS = "notebooks/[0-9][0-9]_*.ipynb notebooks/exercises/*.ipynb notebooks/solutions/*.ipynb"
+STEPS = {
+    "lint": "ruff check",
+    "format": "ruff format --check",
+    "types": "mypy",
+    "lessons": f"{NBVAL} {NOTEBOOKS}",
+    "tests": "pytest -n 2 --dist loadfile",
+}
+
+
+def lab(folder: Path | None, port: int, no_browser: bool) -> int:
+    """open the first lesson in JupyterLab, in your own copy of the course; Ctrl-C ends it"""
+    _prefer_this_environment()
+    for finding in examine():
+        if not finding.ok:
+            print(finding, flush=True)
+    copy = copy_at(folder)
+    print(*prepare(copy), sep="\n", flush=True)
+    from jupyterlab.labapp import LabApp
+
+    token = secrets.token_hex(16)
+    browser = not no_browser and _has_display()
+    server = LabApp.initialize_server(_jupyter_options(copy, port, token, browser=browser))
+    _end_on_every_signal()
+    address = f"http://127.0.0.1:{server.port}{_first_page(copy)}?token={token}"
+    server.io_loop.add_callback(_announce, "Your first lesson", address)
+    server.start()
+    return 0
+
+
+def test(steps: Sequence[str]) -> int:
+    """check the kit: code, types, tests, lessons; or only the STEPs named"""
+    _prefer_this_environment()
+    os.environ.setdefault(
+        "COURSE_ROWS", "100000"
+    )  # lesson 08 pages through a million otherwise, with the same outputs
+    rows = [_run_step(name) for name in steps or STEPS]
+    print("\n" + "\n".join(f"{'✓' if ok else '✗'} {name:<8} {seconds:6.1f} s" for name, ok, seconds in rows))
+    return 0 if all(ok for _, ok, _ in rows) else 1
+
+
+def doctor(as_json: bool) -> int:
+    """look at this machine, and say what to do about what is missing"""
+    return report(as_json=as_json)
+
+
+def serve(port: int) -> int:
+    """serve the web application on COURSE_DATABASE; Ctrl-C ends it"""
+    import uvicorn
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    from course_lib.app import create_app
+    from course_lib.db import create_engine
+    from course_lib.errors import CourseError
+    from course_lib.lab.databases import database_url
+    from course_lib.lab.postgres import PostgresUnavailable
+
+    if not port_is_free(port):
+        return refuse(f"Port {port} is taken. Choose another: course serve --port {port + 1}")
+    try:
+        url = database_url()
+        command.upgrade(Config(toml_file=ROOT / "pyproject.toml", attributes={"url": url}), "head")
+    except (CourseError, PostgresUnavailable, CommandError) as error:
+        return refuse(str(error))
+    _announce(f"The web application on {url!r}; /docs describes it", f"http://127.0.0.1:{port}")
+    uvicorn.run(create_app(create_engine(url)), host="127.0.0.1", port=port, log_level="warning")
+    return 0
+
+
+def _jupyter_options(copy: Path, port: int, token: str, *, browser: bool) -> list[str]:
+    return [
+        f"--ServerApp.root_dir={_top(copy)}",
+        f"--LabApp.default_url={_first_page(copy)}",
+        f"--ContentsManager.hide_globs={list(UNSEEN)}",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        f"--ServerApp.port_retries={len(PORTS) - 1}",
+        f"--ServerApp.open_browser={browser}",
+        f"--ServerApp.allow_root={_is_root()}",
+        "--Application.log_level=WARN",
+        "--LabApp.extension_manager=readonly",  # the other one asks the network
+        *(f"--ServerApp.jpserver_extensions={name}=False" for name in NOT_NEEDED),
+        f"--IdentityProvider.token={token}",
+        "--KernelManager.transport_encryption=auto",  # others on this machine cannot listen in
+    ]
+
+
+def _top(copy: Path) -> Path:
+    """What JupyterLab shows: beside a copy in the kit's folder the library too, to be read."""
+    return ROOT if copy.is_relative_to(ROOT) else copy
+
+
+def _first_page(copy: Path) -> str:
+    return f"/lab/tree/{(copy / FIRST_LESSON).relative_to(_top(copy)).as_posix()}"
+
+
+def _prefer_this_environment() -> None:
+    """Notebooks run on this environment's Python, whatever kernel lies in the user's folder."""
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+
+
+def _announce(what: str, address: str) -> None:
+    print(f"\n{what}:\n\n    {address}\n\nCtrl-C ends it.\n", flush=True)
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _has_display() -> bool:
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _end_on_every_signal() -> None:
+    """Ctrl-C and a closed terminal shut JupyterLab down in good order, as SIGTERM already does, without a question."""
+    if os.name == "posix":  # on Windows, Ctrl-C does so by itself
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.getsignal(signal.SIGTERM))
+
+
+def _run_step(name: str) -> tuple[str, bool, float]:
+    print(f"\n── {name}: {STEPS[name]}\n", flush=True)
+    began = time.perf_counter()
+    words = [file for word in STEPS[name].split() for file in _expand(word)]
+    with subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT) as process:
+        status = _wait(process)
+    return name, status == 0, time.perf_counter() - began
+
+
+def _expand(word: str) -> list[str]:
+    return sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob(word)) if "*" in word else [word]
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    """The exit status. A signal ends the step as Ctrl-C would, so that it can clear up, and then this program."""
+    received = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        if number != signal.SIGINT:  # Ctrl-C reaches the step by itself
+            process.send_signal(signal.SIGINT)
+
+    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
+    before = {number: signal.signal(number, end) for number in numbers}
+    status = process.wait()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    if received:
+        raise KeyboardInterrupt
+    return status

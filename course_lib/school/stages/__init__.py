@@ -1,0 +1,12 @@
+"""What an answer meets in the hands of its judge: each stage has one home, and serves several lessons.
+
+returned_lists  whether what came back is a list of what was asked for, in order, and no more of it
+unchanged       what a change of the schema left as it was
+bank_accounts   the money of the sample people
+callers_work    a caller with work of its own in the session
+savepoints      what was sent before a savepoint, and what inside
+races           others who want the same rows at the same moment
+web_requests    requests to a learner's routes, and what the replies say
+
+What works on anybody's engine stands in the lab: interleave, stepping, faults, serving_in_this_loop.
+"""

