@@ -2,66 +2,103 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib import errors, routers
-from course_lib.db import create_engine, create_session_factory, is_conflict
-from course_lib.settings import cursor_secret, database_url
+from course_lib.db import create_engine, create_session_factory, is_unavailable
+from course_lib.schemas import Problem
+from course_lib.settings import cursor_secret, database_url, timeouts
 
 STATUS: dict[type[errors.CourseError], int] = {
     errors.NotFound: 404,
     errors.AlreadyExists: 409,
     errors.InUse: 409,
-    errors.KeyReused: 409,
     errors.InsufficientFunds: 409,
     errors.SameAccount: 422,
     errors.OutOfRange: 422,
     errors.UnknownField: 422,
     errors.ProtectedField: 422,
     errors.InvalidCursor: 422,
+    errors.KeyReused: 422,
     errors.Conflict: 503,
 }
 
 
+OPEN_TO_ALL = (
+    "Nobody logs in yet: whoever reaches this application may read and change everything in it. "
+    "How to mend that: https://fastapi.tiangolo.com/tutorial/security/"
+)
+
+
 def create_app(engine: AsyncEngine | None = None) -> FastAPI:
     """The web application on `engine` (default: on COURSE_DATABASE), which it disposes of when it shuts down."""
-    engine = engine or create_engine(database_url())
+    secret = cursor_secret(one_process=engine is not None)
+    engine = engine or create_engine(database_url(), timeouts=timeouts())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         await engine.dispose()
 
-    app = FastAPIOffline(title="Course", lifespan=lifespan)  # /docs without asking another host for its parts
+    # /docs without asking another host for its parts
+    app = FastAPIOffline(title="Course", description=OPEN_TO_ALL, lifespan=lifespan)
     app.state.sessions = create_session_factory(engine)
-    app.state.cursor_secret = cursor_secret()
+    app.state.cursor_secret = secret
     for router in (routers.users, routers.posts, routers.transfers):
         app.include_router(router)
-    app.add_exception_handler(errors.CourseError, _answer_course_error)
-    app.add_exception_handler(RequestValidationError, _answer_bad_request)
-    app.add_exception_handler(DBAPIError, _answer_database_error)
+    app.add_middleware(HeadLikeGet)
+    for kind, answer in ANSWERS.items():
+        app.add_exception_handler(kind, answer)
     return app
 
 
-async def _answer_course_error(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, STATUS[type(error)])  # type: ignore[index]
+class HeadLikeGet:
+    """HEAD gets what GET would, without a body, which the server leaves out."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope.get("method") == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await self.app(scope, receive, send)
 
 
-async def _answer_bad_request(request: Request, error: Exception) -> JSONResponse:
+def _problem(status: int, detail: str, **more: Any) -> JSONResponse:
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return JSONResponse(Problem(detail=detail, **more).model_dump(exclude_defaults=True), status, headers)
+
+
+async def _answer_course_error(request: Request, error: Any) -> JSONResponse:
+    return _problem(STATUS.get(type(error), 500), str(error))
+
+
+async def _answer_bad_request(request: Request, error: Any) -> JSONResponse:
     """FastAPI's own answer repeats what was sent; a refused password belongs in no reply and in no log."""
-    told = [{word: fault[word] for word in ("type", "loc", "msg")} for fault in error.errors()]  # type: ignore[attr-defined]
-    return JSONResponse({"detail": told}, 422)
+    faults = [{word: fault[word] for word in ("type", "loc", "msg")} for fault in error.errors()]
+    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+    return _problem(422, told, faults=faults)
 
 
-async def _answer_database_error(request: Request, error: Exception) -> JSONResponse:
-    """Another transaction was in the way: come again. Anything else stays a server error, without its text."""
-    if isinstance(error, DBAPIError) and is_conflict(error):
-        conflict = errors.Conflict(attempts=1)
-        return JSONResponse({"detail": str(conflict)}, STATUS[errors.Conflict], {"Retry-After": "1"})
+async def _answer_database_error(request: Request, error: Any) -> JSONResponse:
+    """The database was not there to answer: come again. Anything else stays a server error, without its text."""
+    if is_unavailable(error):
+        return _problem(503, "the database cannot answer now; nothing was changed")
     raise error
+
+
+ANSWERS: dict[type[Exception], Any] = {
+    errors.CourseError: _answer_course_error,
+    RequestValidationError: _answer_bad_request,
+    DBAPIError: _answer_database_error,
+    PoolTimeout: _answer_database_error,
+    OSError: _answer_database_error,
+}

@@ -8,33 +8,74 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, DateTime, Dialect, MetaData, String, TypeDecorator, event, inspect
+from sqlalchemy import (
+    URL,
+    Connection,
+    DateTime,
+    Dialect,
+    MetaData,
+    String,
+    TypeDecorator,
+    event,
+    inspect,
+    make_url,
+)
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
 
+from course_lib.settings import Timeouts
+
 WRITE_LOCK_FIRST = {"sqlite_begin": "BEGIN IMMEDIATE"}
 """Execution options of a connection or session that is going to write. PostgreSQL ignores them."""
 
-SQLITE_BUSY = 5
-SERIALIZATION_FAILURE, DEADLOCK_DETECTED = "40001", "40P01"
+READ_ONLY = {"sqlite_read_only": True, "postgresql_readonly": True}
+"""Execution options of a connection or session that is going to read: a statement that writes is refused."""
+
+SQLITE_BUSY, SQLITE_LOCKED = 5, 6
+SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = "40001", "40P01", "55P03"
+QUERY_CANCELED = "57014"
+NO_CONNECTION = ("08", "53", "57P")
+"""How SQLSTATE begins when the server is gone, shuts down, or has no connection left."""
 
 
-def create_engine(url: URL | str, *, foreign_keys: bool = True, **options: Any) -> AsyncEngine:
+def create_engine(
+    url: URL | str, *, foreign_keys: bool = True, timeouts: Timeouts | None = None, **options: Any
+) -> AsyncEngine:
     """An engine that behaves the same on SQLite and PostgreSQL; it connects when first used.
 
     Errors do not show parameters, which may be secrets. `options` go to SQLAlchemy's `create_async_engine`.
     `foreign_keys=False` is for migrations on SQLite, which rebuild tables.
     """
     options = {"hide_parameters": True, "pool_pre_ping": True} | options
+    url = make_url(url)
+    if timeouts and url.get_backend_name() == "postgresql":
+        options = {"pool_timeout": timeouts.pool, "connect_args": _limits(timeouts)} | options
     engine = create_async_engine(url, **options)
     if engine.dialect.name == "sqlite":
-        _mend_sqlite(engine, foreign_keys)
+        _mend_sqlite(engine, foreign_keys, lock_timeout=timeouts.lock if timeouts else 5)
+    event.listen(engine.sync_engine, "handle_error", _forget_row)
     return engine
+
+
+def _forget_row(context: ExceptionContext) -> None:
+    """PostgreSQL tells the whole row that it refuses, a hash in it too, and a traceback would print that."""
+    refusal = context.original_exception.__cause__
+    if getattr(refusal, "detail", None):
+        refusal.detail = None  # type: ignore[union-attr]
+
+
+def _limits(timeouts: Timeouts) -> dict[str, Any]:
+    """What asyncpg is told; the server wants milliseconds."""
+    limits = {"lock_timeout": timeouts.lock, "statement_timeout": timeouts.statement}
+    settings = {name: str(round(seconds * 1_000)) for name, seconds in limits.items()}
+    return {"server_settings": settings, "timeout": timeouts.pool}
 
 
 def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
@@ -42,8 +83,9 @@ def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSessi
     return async_sessionmaker(engine, expire_on_commit=False, close_resets_only=False)
 
 
-def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool) -> None:
-    pragmas = (f"foreign_keys={'ON' if foreign_keys else 'OFF'}", "journal_mode=WAL", "busy_timeout=5000")
+def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, *, lock_timeout: float) -> None:
+    waits = f"busy_timeout={round(lock_timeout * 1_000)}"
+    pragmas = (f"foreign_keys={'ON' if foreign_keys else 'OFF'}", "journal_mode=WAL", waits)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _: object) -> None:
@@ -55,7 +97,18 @@ def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool) -> None:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+        options = connection.get_execution_options()
+        _let_write(connection, not options.get("sqlite_read_only", False))
+        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+
+
+def _let_write(connection: Connection, may_write: bool) -> None:
+    """A connection of the pool keeps what was said last, so it is said when that changes."""
+    if connection.info.get("may_write", True) is not may_write:
+        cursor = connection.connection.cursor()
+        cursor.execute(f"PRAGMA query_only={'OFF' if may_write else 'ON'}")
+        cursor.close()
+        connection.info["may_write"] = may_write
 
 
 class Base(DeclarativeBase):
@@ -124,10 +177,27 @@ def _utc_now_in_sqlite(element: utc_now, compiler: SQLCompiler, **_: Any) -> str
 
 
 def is_conflict(error: DBAPIError) -> bool:
-    """Whether another transaction was in the way, so that the same work may succeed when it is run again."""
-    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == SQLITE_BUSY:
+    """Whether another transaction was in the way, so that the same work may succeed when it is run again.
+
+    A change of the schema counts: asyncpg refuses once what was prepared before it.
+    """
+    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (SQLITE_BUSY, SQLITE_LOCKED):
         return True
-    return getattr(error.orig, "sqlstate", None) in (SERIALIZATION_FAILURE, DEADLOCK_DETECTED)
+    if getattr(error.orig, "sqlstate", None) in (
+        SERIALIZATION_FAILURE,
+        DEADLOCK_DETECTED,
+        LOCK_NOT_AVAILABLE,
+    ):
+        return True
+    return type(error.orig).__name__ == "InvalidCachedStatementError"
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Whether the database was not there to answer: no connection left, the server gone, or the time over."""
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", None))
+        return error.connection_invalidated or state == QUERY_CANCELED or state.startswith(NO_CONNECTION)
+    return isinstance(error, PoolTimeout | OSError)
 
 
 def violated_constraint(error: IntegrityError) -> str:

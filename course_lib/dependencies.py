@@ -1,25 +1,46 @@
 """One session per request, committed before the reply leaves: scope="function" ends it when the handler returns."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from course_lib.db import READ_ONLY
 from course_lib.services import PostService, TransferService, UserService
-from course_lib.transactions import unit_of_work
+from course_lib.transactions import retry, unit_of_work
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+class RunAgain(APIRoute):
+    """Runs a request again, from its first line and in a new session, while another transaction is in its way.
+
+    Nothing of it has been sent: the reply leaves when its session is committed. Raises Conflict in the end.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_again(request: Request) -> Response:
+            async def once() -> Response:
+                async with AsyncExitStack() as dependencies:  # those of scope="function" end with it
+                    request.scope["fastapi_function_astack"] = dependencies
+                    return await handle(request)
+
+            return await retry(once)
+
+        return handle_again
+
+
 async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
-    """A session that only reads for the methods that may only read; for the others a unit of work."""
-    async with request.app.state.sessions() as session:
-        if request.method in READING:
-            yield session
-        else:
-            async with unit_of_work(session):
-                yield session
+    """A session that cannot write for the methods that only read; for the others a unit of work."""
+    sessions = request.app.state.sessions
+    reads = request.method in READING
+    async with sessions(execution_options=READ_ONLY) if reads else unit_of_work(sessions) as session:
+        yield session
 
 
 Db = Annotated[AsyncSession, Depends(get_db, scope="function")]

@@ -2,6 +2,7 @@
 
 CourseError
 ├── DatabaseNotUnderstood   COURSE_DATABASE names no database we can reach
+├── SettingNotUnderstood    another variable of the environment that cannot be used
 ├── NotFound                no row with this key
 ├── AlreadyExists           a unique field is taken
 ├── InUse                   other rows still need this row
@@ -10,16 +11,26 @@ CourseError
 ├── OutOfRange              a number outside its bounds, or no whole number at all
 ├── SameAccount             a transfer from an account to itself
 ├── InsufficientFunds       a balance smaller than the amount
-├── KeyReused               one idempotency key for two different transfers
+├── KeyReused               one idempotency key of a payer for two different transfers
 ├── Conflict                another transaction was in the way, also after every retry
 └── InvalidCursor           a cursor that we did not sign for this listing
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class CourseError(Exception):
-    """The base of all errors that the library raises on purpose."""
+    """The base of all errors that the library raises on purpose. `pickle` keeps the facts and the words of each."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (type(self), self.args, vars(self))
+
+
+def _made_again(kind: type[CourseError], words: tuple[object, ...], facts: dict[str, object]) -> CourseError:
+    error = kind.__new__(kind, *words)
+    vars(error).update(facts)
+    return error
 
 
 class DatabaseNotUnderstood(CourseError):
@@ -29,6 +40,12 @@ class DatabaseNotUnderstood(CourseError):
             f"COURSE_DATABASE is {shown!r}: {reason}. Accepted are 'sqlite', 'postgres', "
             "or an async SQLAlchemy URL such as 'postgresql+asyncpg://user:password@host/name'."
         )
+
+
+class SettingNotUnderstood(CourseError):
+    def __init__(self, name: str, value: str, wanted: str) -> None:
+        self.name, self.value, self.wanted = name, value, wanted
+        super().__init__(f"{name} is {value!r}; it must be {wanted}")
 
 
 class NotFound(CourseError):
@@ -90,7 +107,7 @@ class InsufficientFunds(CourseError):
 class KeyReused(CourseError):
     def __init__(self, key: str) -> None:
         self.key = key
-        super().__init__(f"idempotency key {key!r} belongs to a different transfer")
+        super().__init__(f"idempotency key {key!r} belongs to another transfer of this payer")
 
 
 class Conflict(CourseError):

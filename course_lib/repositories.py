@@ -6,14 +6,14 @@ The general methods take a `Select` where a caller wants another query, instead 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from sqlalchemy import CursorResult, Select, delete, exists, func, insert, inspect, select, update
+from sqlalchemy import CursorResult, Select, case, delete, exists, func, insert, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.db import Base
 from course_lib.eager_loading import author_and_tags
 from course_lib.errors import OutOfRange, ProtectedField, UnknownField
-from course_lib.models import MAX_ID, Account, Post, Tag, User, post_tags
+from course_lib.models import MAX_ID, Account, Post, Tag, Transfer, User, post_tags
 from course_lib.pagination import primary_key
 
 M = TypeVar("M", bound=Base)
@@ -170,3 +170,28 @@ class AccountRepository(BaseRepository[Account]):
         rows = select(Account).where(Account.id.in_(possible)).order_by(Account.id).with_for_update()
         found = await self.session.scalars(rows, execution_options={"populate_existing": True})
         return {account.id: account for account in found}
+
+    async def move(self, payer: int, payee: int, amount: int) -> None:
+        """Change both balances, which are locked, in one statement; accounts in the session show it."""
+        change = case((Account.id == payer, -amount), else_=amount)
+        both = update(Account).where(Account.id.in_((payer, payee))).values(balance=Account.balance + change)
+        options = {"populate_existing": True, "synchronize_session": False}
+        await self.session.scalars(both.returning(Account), execution_options=options)
+
+
+class TransferRepository(BaseRepository[Transfer]):
+    """The ledger: lines are added, and never changed."""
+
+    model = Transfer
+
+    async def add_once(self, terms: Mapping[str, int], key: str | None) -> Transfer | None:
+        """The new line; None where this payer has used the key before."""
+        line = _insert_unless_there(self.session, Transfer).values(**terms, idempotency_key=key)
+        added: Transfer | None = await self.session.scalar(line.returning(Transfer))
+        return added
+
+    async def get_by_key(self, payer: int, key: str | None) -> Transfer | None:
+        if key is None:
+            return None
+        line = select(Transfer).where(Transfer.from_account_id == payer, Transfer.idempotency_key == key)
+        return await self.session.scalar(line)

@@ -86,3 +86,18 @@ class TransferResponse(Outgoing):
     to_account_id: int
     amount: int
     created_at: datetime
+
+
+class Fault(BaseModel):
+    """What is wrong with one part of a request: where, which kind, and in words."""
+
+    loc: list[str | int]
+    type: str
+    msg: str
+
+
+class Problem(BaseModel):
+    """The body of every reply that is no success; `faults` are those of a request that could not be understood."""
+
+    detail: str
+    faults: list[Fault] = []

@@ -1,14 +1,19 @@
-"""Where the database is: COURSE_DATABASE, read when asked and never at import."""
+"""What the environment says: COURSE_DATABASE, COURSE_SECRET and time-outs, read when asked and never at import."""
 
+import logging
 import os
 import re
 import secrets
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from course_lib.errors import DatabaseNotUnderstood
+from course_lib.errors import DatabaseNotUnderstood, SettingNotUnderstood
+
+log = logging.getLogger(__name__)
 
 SQLITE_FILE = Path(__file__).resolve().parent.parent / "course.db"
 
@@ -33,9 +38,43 @@ def database_url(setting: str | None = None) -> URL:
     return _async_url(setting)
 
 
-def cursor_secret() -> str:
-    """COURSE_SECRET, which signs cursors; without one a new secret, so that cursors end with the process."""
-    return os.environ.get("COURSE_SECRET") or secrets.token_urlsafe()
+def cursor_secret(*, one_process: bool = True) -> str:
+    """COURSE_SECRET, which signs cursors; without one a new secret, which no other process knows.
+
+    Where there may be several processes, as behind `uvicorn --workers`, the log says that they need it.
+    """
+    secret = os.environ.get("COURSE_SECRET")
+    if not (secret or one_process):
+        log.warning("COURSE_SECRET is not set: a cursor is good for the process that made it, and no other.")
+    return secret or secrets.token_urlsafe()
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds after which a statement gives up: waiting for a lock, running, and waiting for a connection.
+
+    SQLite has no limit for running: there a statement cannot be stopped.
+    """
+
+    lock: float = 5
+    statement: float = 10
+    pool: float = 5
+
+
+def timeouts() -> Timeouts:
+    """COURSE_LOCK_TIMEOUT, COURSE_STATEMENT_TIMEOUT, COURSE_POOL_TIMEOUT; else the defaults. Raises
+    SettingNotUnderstood."""
+    said = {each.name: os.environ.get(f"COURSE_{each.name.upper()}_TIMEOUT") for each in fields(Timeouts)}
+    return Timeouts(**{name: _seconds(name, value) for name, value in said.items() if value})
+
+
+def _seconds(name: str, value: str) -> float:
+    with suppress(ValueError):
+        if 0 < (seconds := float(value)) <= 3_600:
+            return seconds
+    raise SettingNotUnderstood(
+        f"COURSE_{name.upper()}_TIMEOUT", value, "seconds, more than 0 and at most 3600"
+    )
 
 
 def _async_url(setting: str) -> URL:
@@ -47,6 +86,8 @@ def _async_url(setting: str) -> URL:
         raise DatabaseNotUnderstood(_without_secrets(setting), "it names no database we know") from None
     except ImportError as missing:
         raise DatabaseNotUnderstood(_without_secrets(setting), f"{missing.name} is not installed") from None
+    if sslmode := url.query.get("sslmode"):  # libpq's word; asyncpg calls it ssl
+        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
     if not dialect.is_async:
         raise DatabaseNotUnderstood(
             _without_secrets(setting), f"the driver of {url.drivername!r} is not async"

@@ -2,95 +2,71 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from course_lib.db import WRITE_LOCK_FIRST, is_conflict, violated_constraint
+from course_lib.db import WRITE_LOCK_FIRST, is_conflict
 from course_lib.errors import Conflict, InsufficientFunds, KeyReused, NotFound, OutOfRange, SameAccount
 from course_lib.models import Account, Transfer
-from course_lib.repositories import AccountRepository
+from course_lib.repositories import AccountRepository, TransferRepository
 
 T = TypeVar("T")
 
-MAX_AMOUNT = 2**53
-"""In cents; larger numbers are not exact in every client."""
+MAX_AMOUNT = 2**53 - 1
+"""In cents; JavaScript's Number.MAX_SAFE_INTEGER. A larger number may arrive there as another one."""
 
 
 @asynccontextmanager
-async def unit_of_work(session: AsyncSession) -> AsyncIterator[AsyncSession]:
-    """Commit when the block ends, roll back when it raises.
+async def unit_of_work(sessions: Callable[..., AsyncSession]) -> AsyncIterator[AsyncSession]:
+    """A session of its own: committed when the block ends, rolled back when it raises, and closed.
 
-    Inside a running transaction it is a savepoint, and whoever began that transaction commits. SQLite's write lock is
-    taken with the first statement: one that reads first and asks for the lock later is refused at once.
+    Its first statement begins the transaction, on SQLite with the write lock, for which it waits: one that reads first
+    and asks for the lock later is refused at once when another has written meanwhile.
     """
-    if session.in_transaction():
-        async with session.begin_nested():
-            yield session
-        return
-    options = session.sync_session.execution_options
-    session.sync_session.execution_options = options.union(WRITE_LOCK_FIRST)
-    try:
-        async with session.begin():
-            yield session
-    finally:
-        session.sync_session.execution_options = options
+    if isinstance(sessions, AsyncSession):
+        raise TypeError("unit_of_work opens a session of its own: give it the session factory")
+    async with sessions(execution_options=WRITE_LOCK_FIRST) as session, session.begin():
+        yield session
 
 
 async def transfer_funds(
     session: AsyncSession, from_account_id: int, to_account_id: int, amount: int, *, key: str | None = None
 ) -> Transfer:
-    """Move `amount` cents, in a transaction of its own or inside the caller's.
+    """Move `amount` cents, and write the line of the ledger; whoever opened the session commits. Three statements.
 
-    The same `key` (at most 64 characters) a second time moves nothing and returns the first transfer: for the double
-    click and the lost reply. Moves nothing and raises OutOfRange, SameAccount, NotFound, InsufficientFunds, KeyReused.
+    The same `key` (at most 64 characters) of the same payer a second time moves nothing and returns the first transfer:
+    for the double click and the lost reply. Moves nothing and raises OutOfRange, SameAccount, NotFound,
+    InsufficientFunds, KeyReused; the session can go on. Several transfers in one transaction lock their accounts one
+    after the other: to meet no other such transaction in a deadlock, `AccountRepository.lock` them all first.
     """
     OutOfRange.check("amount", amount, 1, MAX_AMOUNT)
     OutOfRange.check("length of the key", len("?" if key is None else key), 1, 64)
     if from_account_id == to_account_id:
         raise SameAccount(from_account_id)
-    transfer = Transfer(
-        from_account_id=from_account_id, to_account_id=to_account_id, amount=amount, idempotency_key=key
-    )
-    async with unit_of_work(session):
-        accounts = await AccountRepository(session).lock(from_account_id, to_account_id)
-        # Looked up under the locks: of two calls with one key, the second one finds what the first one did.
-        return await _earlier(session, transfer) or await _move(session, transfer, accounts)
+    accounts = AccountRepository(session)
+    locked = await accounts.lock(from_account_id, to_account_id)
+    payer, payee = _found(locked, from_account_id), _found(locked, to_account_id)
+    terms = {"from_account_id": payer.id, "to_account_id": payee.id, "amount": amount}
+    ledger = TransferRepository(session)
+    # Under the payer's lock: of two calls with one key, the second one finds what the first one did.
+    if payer.balance < amount:
+        if earlier := await ledger.get_by_key(payer.id, key):
+            return _same(earlier, terms, key)
+        raise InsufficientFunds(payer.id, payer.balance, amount)
+    if transfer := await ledger.add_once(terms, key):
+        await accounts.move(payer.id, payee.id, amount)
+        return transfer
+    return _same(await ledger.get_by_key(payer.id, key), terms, key)
 
 
-async def _earlier(session: AsyncSession, wanted: Transfer) -> Transfer | None:
-    key = wanted.idempotency_key
-    if key is None:
-        return None
-    earlier = await session.scalar(select(Transfer).where(Transfer.idempotency_key == key))
-    if earlier is not None and _terms(earlier) != _terms(wanted):
-        raise KeyReused(key)
+def _same(earlier: Transfer | None, terms: Mapping[str, int], key: str | None) -> Transfer:
+    if earlier is None or any(getattr(earlier, name) != value for name, value in terms.items()):
+        raise KeyReused(str(key))
     return earlier
-
-
-def _terms(transfer: Transfer) -> tuple[int, int, int]:
-    return transfer.from_account_id, transfer.to_account_id, transfer.amount
-
-
-async def _move(session: AsyncSession, transfer: Transfer, accounts: dict[int, Account]) -> Transfer:
-    payer = _found(accounts, transfer.from_account_id)
-    payee = _found(accounts, transfer.to_account_id)
-    if payer.balance < transfer.amount:
-        raise InsufficientFunds(payer.id, payer.balance, transfer.amount)
-    payer.balance -= transfer.amount
-    payee.balance += transfer.amount
-    session.add(transfer)
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        if violated_constraint(error) == "uq_transfers_idempotency_key":
-            raise KeyReused(str(transfer.idempotency_key)) from error
-        raise
-    return transfer
 
 
 def _found(accounts: dict[int, Account], account_id: int) -> Account:

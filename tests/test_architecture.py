@@ -277,7 +277,7 @@ async def main():
     engine = create_engine(database_url("sqlite"))
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
-    async with create_session_factory(engine)() as session, unit_of_work(session):
+    async with unit_of_work(create_session_factory(engine)) as session:
         wanted = UserCreate(email="a@example.org", username="a", password="correct horse")
         user = await UserService(session).create_user(wanted)
         session.add_all([Account(owner_id=user.id, balance=5), Account(owner_id=user.id)])

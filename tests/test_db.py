@@ -172,7 +172,7 @@ async def test_every_constraint_has_the_name_the_convention_gives_it(engine: Asy
         "fk_posts_author_id",
         "fk_transfers_from_account_id",
         "fk_transfers_to_account_id",
-        "uq_transfers_idempotency_key",
+        "uq_transfers_payer_and_key",
     }
 
 

@@ -1,6 +1,7 @@
 """Every error holds its facts, and its message names the thing and the value."""
 
 import inspect
+import pickle
 
 import pytest
 
@@ -12,6 +13,11 @@ TOLD = [
         errors.DatabaseNotUnderstood("mysql", "no"),
         {"shown": "mysql", "reason": "no"},
         "is 'mysql': no. Accepted",
+    ),
+    (
+        errors.SettingNotUnderstood("COURSE_LOCK_TIMEOUT", "soon", "seconds"),
+        {"value": "soon"},
+        "COURSE_LOCK_TIMEOUT is 'soon'; it must be seconds",
     ),
     (errors.NotFound("User", 7), {"thing": "User", "key": 7}, "there is no User 7"),
     (
@@ -33,7 +39,7 @@ TOLD = [
         {"balance": 1, "amount": 2},
         "account 3 holds 1 cents, fewer than the 2 to pay",
     ),
-    (errors.KeyReused("k"), {"key": "k"}, "idempotency key 'k' belongs to a different transfer"),
+    (errors.KeyReused("k"), {"key": "k"}, "idempotency key 'k' belongs to another transfer of this payer"),
     (errors.Conflict(5), {"attempts": 5}, "in the way, 5 time(s); nothing was changed"),
     (errors.InvalidCursor("c" * 99), {"cursor": "c" * 99}, f"cursor '{'c' * 40}' was not made"),
 ]
@@ -49,6 +55,13 @@ def test_an_error_holds_its_facts_and_tells_them(
 ) -> None:
     assert {name: getattr(error, name) for name in facts} == facts
     assert message in str(error)
+
+
+@pytest.mark.parametrize("error", [error for error, _, _ in TOLD], ids=lambda error: type(error).__name__)
+def test_an_error_survives_pickle_with_its_facts_and_its_words(error: CourseError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 def test_the_table_above_forgets_no_error() -> None:

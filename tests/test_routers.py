@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from stages import Site
 
 from course_lib.models import Account, Transfer, User
+from course_lib.schemas import Problem
 
 EVE = {"email": "Eve@example.org", "username": "eve", "password": "correct horse"}
 PAY = {"from_account_id": 1, "to_account_id": 2, "amount": 300}
@@ -116,7 +117,7 @@ async def test_the_same_idempotency_key_moves_the_money_once(site: Site) -> None
     first, again = [await site.client.post("/transfers", json=PAY, headers=key) for _ in range(2)]
     other = await site.client.post("/transfers", json=PAY | {"amount": 1}, headers=key)
 
-    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 409)
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
     assert first.json() == again.json()
     assert await rows(site, Transfer) == 1
 
@@ -296,3 +297,57 @@ async def test_no_refusal_repeats_a_password(site: Site) -> None:
 
     broken = await site.client.post("/users", content=f'{{"password": "{PASSWORD}"', headers=JSON)
     assert (broken.status_code, PASSWORD in broken.text) == (422, False)
+
+
+async def test_head_says_what_get_would_say_without_a_body(site: Site) -> None:
+    for path in ("/users", "/users/1", "/users/999", "/posts"):
+        head, get = await site.client.head(path), await site.client.get(path)
+        assert (head.status_code, head.text) == (get.status_code, "")
+        assert head.headers["content-length"] == get.headers["content-length"]
+    assert (await site.client.head("/transfers")).status_code == 405
+
+
+PROBLEMS = {
+    404: ("GET", "/users/999", None),
+    405: ("PUT", "/users", None),
+    409: ("DELETE", "/users/1", None),
+    422: ("POST", "/users", {"email": "x", "username": "!", "password": "short"}),
+}
+
+
+@pytest.mark.parametrize("status", PROBLEMS)
+async def test_every_refusal_has_a_body_of_one_shape(site: Site, status: int) -> None:
+    method, path, body = PROBLEMS[status]
+    reply = await site.client.request(method, path, json=body)
+
+    assert reply.status_code == status
+    problem = Problem.model_validate(reply.json())
+    assert problem.detail
+    assert bool(problem.faults) == (status == 422)
+
+
+async def test_the_description_names_every_status_that_can_come(site: Site) -> None:
+    described = (await site.client.get("/openapi.json")).json()
+    told = {
+        f"{method} {path}": sorted(map(int, operation["responses"]))
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    }
+
+    assert told == {
+        "get /users": [200, 422, 503],
+        "post /users": [201, 400, 409, 422, 503],
+        "get /users/{user_id}": [200, 404, 422, 503],
+        "patch /users/{user_id}": [200, 400, 404, 409, 422, 503],
+        "delete /users/{user_id}": [204, 404, 409, 422, 503],
+        "get /posts": [200, 422, 503],
+        "post /transfers": [201, 400, 404, 409, 422, 503],
+    }
+    refusals = [
+        reply["content"]["application/json"]["schema"]
+        for methods in described["paths"].values()
+        for operation in methods.values()
+        for status, reply in operation["responses"].items()
+        if int(status) >= 400
+    ]
+    assert refusals == [{"$ref": "#/components/schemas/Problem"}] * 25

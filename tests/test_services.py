@@ -75,8 +75,8 @@ async def test_a_collision_on_update_names_the_field_and_leaves_the_session_usab
     assert (await users.get_user(2)).username == "tomas"
 
 
-async def test_what_was_done_before_a_collision_is_kept(session: AsyncSession, sessions: Sessions) -> None:
-    async with unit_of_work(session):
+async def test_what_was_done_before_a_collision_is_kept(sessions: Sessions) -> None:
+    async with unit_of_work(sessions) as session:
         await UserService(session).create_user(sign_up("eve"))
         with pytest.raises(AlreadyExists):
             await UserService(session).create_user(sign_up("eve", email="other@example.org"))
@@ -87,7 +87,7 @@ async def test_what_was_done_before_a_collision_is_kept(session: AsyncSession, s
 
 async def test_of_ten_who_sign_up_at_once_one_wins_and_nine_are_told_why(sessions: Sessions) -> None:
     async def one() -> str:
-        async with sessions() as session, unit_of_work(session):
+        async with unit_of_work(sessions) as session:
             await UserService(session).create_user(sign_up())
         return "welcome"
 

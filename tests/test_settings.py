@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.errors import DatabaseNotUnderstood
-from course_lib.settings import SQLITE_FILE, cursor_secret, database_setting, database_url
+from course_lib.errors import DatabaseNotUnderstood, SettingNotUnderstood
+from course_lib.settings import (
+    SQLITE_FILE,
+    Timeouts,
+    cursor_secret,
+    database_setting,
+    database_url,
+    timeouts,
+)
 
 PASSWORD = "hunter2"
 WRONG = {
@@ -100,3 +107,34 @@ def test_without_a_cursor_secret_each_process_makes_its_own(monkeypatch: pytest.
     monkeypatch.delenv("COURSE_SECRET", raising=False)
 
     assert len({cursor_secret() for _ in range(3)}) == 3
+
+
+@pytest.mark.parametrize(("sslmode", "ssl"), [("require", "require"), ("verify-full", "verify-full")])
+def test_sslmode_is_understood(sslmode: str, ssl: str) -> None:
+    url = database_url(f"postgresql+asyncpg://ann:pw@db.example.org/blog?sslmode={sslmode}&timeout=3")
+
+    assert dict(url.query) == {"ssl": ssl, "timeout": "3"}
+
+
+def test_timeouts_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_LOCK_TIMEOUT", "0.5")
+
+    assert timeouts() == Timeouts(lock=0.5)
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf", "3601"])
+def test_a_timeout_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("COURSE_POOL_TIMEOUT", value)
+
+    with pytest.raises(SettingNotUnderstood, match=f"COURSE_POOL_TIMEOUT is '{value}'; it must be seconds"):
+        timeouts()
+
+
+def test_without_a_secret_the_log_says_what_it_means_for_several_processes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("COURSE_SECRET", raising=False)
+    first, second = cursor_secret(), cursor_secret()
+    assert (first != second, caplog.text) == (True, "")
+    cursor_secret(one_process=False)
+    assert "COURSE_SECRET is not set" in caplog.text

@@ -20,7 +20,6 @@ from course_lib.lab.interleave import Transaction, interleave
 from course_lib.lab.interleaving_shown import Interleaving
 from course_lib.lab.people import add_people
 from course_lib.models import Account, Tag, User
-from course_lib.transactions import unit_of_work
 
 Sessions = async_sessionmaker[AsyncSession]
 Steps = AsyncGenerator[object, None]
@@ -363,9 +362,9 @@ async def test_an_open_transaction_is_rolled_back_at_its_end(
     assert await session.scalar(select(Tag).where(Tag.name == "radishes")) is None
 
 
-async def test_a_unit_of_work_commits_behind_the_last_yield(sessions: Sessions) -> None:
+async def test_a_block_commits_behind_the_last_yield(sessions: Sessions) -> None:
     async def add(session: AsyncSession) -> Steps:
-        async with unit_of_work(session):
+        async with session.begin():
             session.add(Tag(name="radishes"))
             yield "opens"
 

@@ -60,7 +60,7 @@ async def test_a_rolled_back_savepoint_says_to_where(sent: Statements, sessions:
 async def test_begin_stands_there_once_in_the_words_that_were_sent(
     sent: Statements, sessions: Sessions, engine: AsyncEngine
 ) -> None:
-    async with sessions() as session, unit_of_work(session):
+    async with unit_of_work(sessions) as session:
         await session.execute(select(Tag))
     expected = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN"
     assert [statement.text for statement in sent.everything if "BEGIN" in statement.text] == [expected]

@@ -53,7 +53,8 @@ class Server(Cluster):
         from sqlalchemy import make_url
 
         place = f"{self.read('password')}@127.0.0.1:{self.read('port')}/{database}"
-        return make_url(f"postgresql+asyncpg://postgres:{place}")
+        # Said outright: else PGSSLMODE or PGTARGETSESSIONATTRS, meant for another server, would be obeyed.
+        return make_url(f"postgresql+asyncpg://postgres:{place}?ssl=disable&target_session_attrs=any")
 
     def start(self) -> Self:
         """Start the server, or join it if it runs, and count this process among its users."""

@@ -10,8 +10,8 @@ A later version of the kit keeps a new fact in a new table: the tables of an old
 """
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, NullPool, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from course_lib.db import create_engine, create_session_factory
 from course_lib.errors import Conflict
@@ -133,7 +133,7 @@ class Progress:
 
     async def _write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         async def attempt() -> T:
-            async with _opened(self.file) as session, unit_of_work(session):
+            async with unit_of_work(_sessions(self.file)) as session:
                 await _make_tables(session)
                 return await work(session)
 
@@ -144,7 +144,7 @@ class Progress:
     async def _read(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         async def attempt() -> T:
             # Where there is no file, an empty database in memory answers: to look leaves no trace.
-            async with _opened(self.file if self._exists() else None) as session:
+            async with _sessions(self.file if self._exists() else None)() as session:
                 await _make_tables(session)
                 return await work(session)
 
@@ -171,9 +171,8 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@asynccontextmanager
-async def _opened(file: Path | None) -> AsyncIterator[AsyncSession]:
-    """A session on the file (None: on an empty database in memory) that leaves no connection open."""
+def _sessions(file: Path | None) -> async_sessionmaker[AsyncSession]:
+    """Sessions on the file (None: on an empty database in memory) that leave no connection open."""
     if file:
         # A file that cannot be opened fails here: aiosqlite's thread would still report to a loop that has ended.
         sqlite3.connect(file).close()
@@ -186,8 +185,7 @@ async def _opened(file: Path | None) -> AsyncIterator[AsyncSession]:
         cursor.execute(f"PRAGMA busy_timeout={BUSY * 1000:.0f}")
         cursor.close()
 
-    async with create_session_factory(engine)() as session:
-        yield session
+    return create_session_factory(engine)
 
 
 async def _make_tables(session: AsyncSession) -> None:

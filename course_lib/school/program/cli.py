@@ -27,6 +27,8 @@ def main(words: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a console that has no ✓ shows ? instead of failing
     options = vars(_parser().parse_args((sys.argv[1:] if words is None else words) or ["--help"]))
     command = options.pop("command")
+    if _is_nowhere():
+        return refuse("The folder that you are in is gone. Go to another one first: cd ~")
     try:
         status = int(command(**options))
         sys.stdout.flush()
@@ -40,10 +42,23 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130  # what a shell expects of a program ended by Ctrl-C
 
 
+def _is_nowhere() -> bool:
+    try:
+        return not Path.cwd().exists()
+    except OSError:
+        return True
+
+
 def _step(name: str) -> str:
     if name not in for_everybody.STEPS:
         raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(for_everybody.STEPS)}")
     return name
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: one is a number from 1 to 65535")
+    return int(text)
 
 
 Arguments = Mapping[str, Mapping[str, Any]]
@@ -62,7 +77,7 @@ JSON: Arguments = {"--json": {"dest": "as_json", "action": "store_true", "help":
 COMMANDS: Commands = {
     for_everybody.lab: {
         **THERE,
-        "--port": {"type": int, "default": PORTS[0], "help": "the first port to try (%(default)s)"},
+        "--port": {"type": _port, "default": PORTS[0], "help": "the first port to try (%(default)s)"},
         "--no-browser": {"action": "store_true", "help": "print the address, open no browser"},
     },
     for_learners.start: HERE,
@@ -83,7 +98,9 @@ COMMANDS: Commands = {
         "steps": {"nargs": "*", "type": _step, "metavar": "STEP", "help": ", ".join(for_everybody.STEPS)}
     },
     for_everybody.doctor: JSON,
-    for_everybody.serve: {"--port": {"type": int, "default": 8000, "help": "where to listen (%(default)s)"}},
+    for_everybody.serve: {
+        "--port": {"type": _port, "default": 8000, "help": "where to listen (%(default)s)"}
+    },
     for_teachers.cut: {"lesson": {"nargs": "?", "metavar": "NN", "help": "one lesson alone"}},
 }
 CLASS_COMMANDS: Commands = {
