@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,14 @@ def lab_with_a_kernel(address: str) -> Iterator[httpx.Client]:
 def processes_of(parent: psutil.Process) -> list[psutil.Process]:
     """The process and its descendants, without the watcher of the PostgreSQL server that all programs share."""
     there = [parent, *parent.children(recursive=True)]
-    return [process for process in there if watcher.__file__ not in process.cmdline()]
+    return [process for process in there if watcher.__file__ not in _words(process)]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    """None for one that has ended and whom nobody has asked yet how."""
+    with suppress(psutil.Error):
+        return list(process.cmdline())
+    return []
 
 
 def assert_all_end(processes: list[psutil.Process]) -> None:

@@ -122,7 +122,7 @@ def kill_watcher_of(server: Server) -> None:
 
 
 async def ask(url: URL, statement: str) -> Any:
-    connection = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    connection = await asyncpg.connect(url.set(drivername="postgresql", query={}).render_as_string(hide_password=False))
     try:
         return await connection.fetchval(statement)
     finally:
@@ -366,3 +366,15 @@ def test_an_ordinary_user_has_a_server_at_home(begin: Begin, ordinary_user: dict
     user.kill()
 
     assert eventually(lambda: not processes_of(home))
+
+
+def test_variables_that_are_meant_for_another_server_are_not_obeyed(begin: Begin) -> None:
+    code = f"{SHARED}; from sqlalchemy import text; from course_lib.db import create_engine; import asyncio"
+    ask = "asyncio.run(asked())"
+    code += """
+async def asked():
+    async with create_engine(server.create_database()).connect() as connection:
+        return await connection.scalar(text("SELECT 7"))
+"""
+    elsewhere = {"PGSSLMODE": "require", "PGTARGETSESSIONATTRS": "read-only", "PGHOST": "nowhere", "PGPORT": "1"}
+    assert begin(code, answer=ask, env=os.environ | elsewhere).answer == "7"
