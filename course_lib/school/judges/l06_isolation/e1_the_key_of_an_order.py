@@ -20,7 +20,7 @@ async def one_order_one_payment(attempt: Attempt) -> None:
     names |= {"payer": payer, "payee": payee, "cents": cents}
     lines = [
         attempt.blocks[letter],
-        "async with sessions() as session:",
+        "async with sessions.begin() as session:",
         "    await transfer_funds(session, payer, payee, cents, key=key)",
     ]
     send = attempt.program(lines, first="async def send(number):", names=names)
