@@ -84,6 +84,7 @@ def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSessi
 
 
 def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, *, lock_timeout: float) -> None:
+    # WAL is kept in the file: only its first connection changes anything, and fails while somebody reads it.
     waits = f"busy_timeout={round(lock_timeout * 1_000)}"
     pragmas = (f"foreign_keys={'ON' if foreign_keys else 'OFF'}", "journal_mode=WAL", waits)
 

@@ -73,3 +73,18 @@ async def test_what_was_not_asked_for_still_raises(session: AsyncSession) -> Non
 
     with pytest.raises(InvalidRequestError, match="lazy='raise'"):
         mira.posts[0].tags  # noqa: B018
+
+
+async def test_the_tags_come_in_one_more_statement_for_each_500_posts(
+    engine: AsyncEngine, session: AsyncSession
+) -> None:
+    people = [{"email": f"{n}@example.org", "username": str(n), "hashed_password": ""} for n in range(300)]
+    await session.execute(insert(User), people)
+    keys = (await session.scalars(select(User.id))).all()
+    await session.execute(
+        insert(Post), [{"title": "t", "content": "c", "author_id": key} for key in keys for _ in "ab"]
+    )
+    with watch(engine) as sent:
+        await session.scalars(select(User).options(*posts_and_their_tags()))
+
+    assert len(sent) == 1 + 1 + 2
