@@ -428,7 +428,10 @@ async def test_a_key_belongs_to_its_payer(sessions: Sessions) -> None:
     pairs = [(1, 2), (3, 4), (5, 6), (7, 8), (2, 1)]
     made = await asyncio.gather(*[alone(sessions, *pair, 300, key="order 7") for pair in pairs])
 
+    again = [await alone(sessions, *pair, 300, key="order 7") for pair in reversed(pairs)]
+
     assert len({transfer.id for transfer in made}) == 5
+    assert [transfer.id for transfer in reversed(again)] == [transfer.id for transfer in made]
     assert await held(sessions) == await explained_by_the_ledger(sessions)
 
 
