@@ -79,12 +79,12 @@ def serving(app: FastAPI) -> Iterator[str]:
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while not server.started and thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
         yield "http://{}:{}".format(*listener.getsockname())
         server.should_exit = True
-        thread.join(30)
+        thread.join(300)
         assert not thread.is_alive()
 
 
@@ -104,6 +104,6 @@ async def site(served: tuple[URL, str]) -> AsyncIterator[Site]:
     await without_rows(engine)
     async with engine.begin() as connection:
         await add_people(connection)
-    async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=300) as client:
         yield Site(engine, client)
     await engine.dispose()

@@ -29,7 +29,7 @@ def outside_make() -> dict[str, str]:
 
 def wait_for(look: Callable[[], Any]) -> Any:
     """What `look` returns once it is true; an error after a minute and a half."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while not (seen := look()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -58,7 +58,7 @@ def started(*words: str, folder: Path, **environment: str) -> Iterator[tuple[psu
 @contextmanager
 def lab_with_a_kernel(address: str) -> Iterator[httpx.Client]:
     base, token = address.partition("/lab/")[0], address.rpartition("=")[2]
-    with httpx.Client(base_url=base, headers={"Authorization": f"token {token}"}, timeout=60) as client:
+    with httpx.Client(base_url=base, headers={"Authorization": f"token {token}"}, timeout=300) as client:
         client.post("/api/kernels", json={"name": "python3"}).raise_for_status()
         yield client
 
@@ -77,4 +77,4 @@ def _words(process: psutil.Process) -> list[str]:
 
 
 def assert_all_end(processes: list[psutil.Process]) -> None:
-    assert psutil.wait_procs(processes, timeout=60)[1] == []
+    assert psutil.wait_procs(processes, timeout=300)[1] == []

@@ -93,7 +93,7 @@ def server() -> Iterator[Server]:
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 120
     while not (reached := condition()) and time.monotonic() < deadline:
         time.sleep(0.2)
     return reached
@@ -122,7 +122,9 @@ def kill_watcher_of(server: Server) -> None:
 
 
 async def ask(url: URL, statement: str) -> Any:
-    connection = await asyncpg.connect(url.set(drivername="postgresql", query={}).render_as_string(hide_password=False))
+    connection = await asyncpg.connect(
+        url.set(drivername="postgresql", query={}).render_as_string(hide_password=False)
+    )
     try:
         return await connection.fetchval(statement)
     finally:
@@ -376,5 +378,10 @@ async def asked():
     async with create_engine(server.create_database()).connect() as connection:
         return await connection.scalar(text("SELECT 7"))
 """
-    elsewhere = {"PGSSLMODE": "require", "PGTARGETSESSIONATTRS": "read-only", "PGHOST": "nowhere", "PGPORT": "1"}
+    elsewhere = {
+        "PGSSLMODE": "require",
+        "PGTARGETSESSIONATTRS": "read-only",
+        "PGHOST": "nowhere",
+        "PGPORT": "1",
+    }
     assert begin(code, answer=ask, env=os.environ | elsewhere).answer == "7"

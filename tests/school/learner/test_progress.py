@@ -224,7 +224,7 @@ async def test_processes_that_write_at_once_lose_nothing(progress: Progress, tmp
     writers = [python(WRITER, str(progress.file), f"writer {n}", folder=tmp_path) for n in range(4)]
     (tmp_path / "go").touch()
 
-    assert [writer.communicate(timeout=60)[0] for writer in writers] == [""] * 4
+    assert [writer.communicate(timeout=300)[0] for writer in writers] == [""] * 4
     by = [each.misconception for each in await progress.tries()]
     assert sorted(by, key=str) == [f"writer {n}" for n in range(4) for _ in range(5)]
     assert [hint.number for hint in await progress.hints()] == [1, 2, 3, 4]
@@ -302,7 +302,7 @@ for _ in range(30):
 
 
 def test_a_command_that_cannot_open_the_file_says_nothing_else(tmp_path: Path) -> None:
-    output, _ = python(LOOKS, folder=tmp_path).communicate(timeout=60)
+    output, _ = python(LOOKS, folder=tmp_path).communicate(timeout=300)
 
     assert output == "told\n" * 30
 
@@ -335,7 +335,7 @@ READ_ONLY = "os.chmod('progress.db', 0o444); os.chmod('.', 0o555); os.geteuid() 
 async def test_a_file_that_cannot_grow_is_told_and_stays_whole(tmp_path: Path, hurt: str, told: str) -> None:
     folder = tmp_path / "copy"
     folder.mkdir()
-    output, _ = python(HURT.format(hurt=hurt), folder=folder).communicate(timeout=60)
+    output, _ = python(HURT.format(hurt=hurt), folder=folder).communicate(timeout=300)
     folder.chmod(0o755)
 
     assert output.startswith(f"your progress in progress.db is out of reach: {told}")
