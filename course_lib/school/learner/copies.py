@@ -9,6 +9,7 @@ replaced, it is copied to `.course/backups`. A notebook that the learner deleted
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -188,7 +189,8 @@ def _copy(folder: Path) -> Path:
 
 
 def _refuse_the_place(folder: Path, kit: Path) -> None:
-    place, inside = folder.resolve(), kit.resolve()
+    # Not `resolve`, which raises an error of its own kind for a link that leads to itself.
+    place, inside = Path(os.path.realpath(folder)), kit.resolve()
     if inside in (place, *place.parents) or place == inside.parent:
         raise WorkspaceError(f"{folder} belongs to the kit itself. Choose a folder of your own.")
     for each in (folder, folder / STATE, folder / "exercises"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from learner_copies import EXERCISES, LESSON, TASKS, cell, edit, everything, load, save, sources
+from processes import only_posix
 
 from course_lib.school.kit_files import ROOT
 from course_lib.school.learner.copies import find, kit_has_news, reset, start, update
@@ -221,3 +222,11 @@ def test_finding_a_copy_reads_no_notebook_and_loads_no_reader(copy: Path) -> Non
     done = subprocess.run(words, cwd=copy, check=True, capture_output=True, text=True)
 
     assert done.stdout.split() == [str(copy), "False"]
+
+
+@only_posix
+def test_a_link_to_itself_is_named(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(WorkspaceError, match="loop"):
+        start(loop)

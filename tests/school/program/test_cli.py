@@ -159,3 +159,21 @@ def test_a_step_that_is_interrupted_may_clear_up(tmp_path: Path) -> None:
         course.terminate()
         assert course.wait(60) != 0
     assert (tmp_path / "cleared").exists()
+
+
+@pytest.mark.parametrize("port", ["70000", "0", "-1", "x", "８０８０"])
+def test_a_port_that_is_none_is_named(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["serve", f"--port={port}"])
+    assert f"{port!r} is no port" in capsys.readouterr().err
+
+
+@only_posix
+def test_a_folder_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.main(["progress"]) == 1
+    assert "The folder that you are in is gone." in capsys.readouterr().err
