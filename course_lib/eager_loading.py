@@ -17,7 +17,7 @@ def author_and_tags() -> tuple[ExecutableOption, ...]:
 
 
 def posts_and_their_tags() -> tuple[ExecutableOption, ...]:
-    """For users: all posts, and the tags of those posts; one more statement for each 500 users, and for each 500 posts."""
+    """For users: all posts, with their tags; one more statement for each 500 users, and for each 500 posts."""
     return (selectinload(User.posts).selectinload(Post.tags),)
 
 
