@@ -19,6 +19,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, False_, NullPool, True_, TypeDecorator, make_url
+from sqlalchemy.exc import DBAPIError
 
 from course_lib import models, settings
 from course_lib.db import WRITE_LOCK_FIRST, create_engine, utc_now
@@ -31,6 +32,7 @@ from course_lib.lab.upgrades.alone import alone
 from course_lib.lab.upgrades.files import refuse_tangled
 
 config = context.config
+LOST = "the connection was lost: the migration that ran is undone, those before it stay. Upgrade again"
 
 
 def migrate(connection: Connection) -> None:
@@ -61,7 +63,12 @@ async def migrate_on_an_engine() -> None:
             connection = await stack.enter_async_context(alone(engine))
         except Exception as error:
             raise CommandError(databases.why_not(error, engine.url)) from error
-        await connection.run_sync(migrate)
+        try:
+            await connection.run_sync(migrate)
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise CommandError(LOST) from error
+            raise
 
 
 def options() -> dict[str, Any]:

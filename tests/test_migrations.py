@@ -832,6 +832,18 @@ def test_a_wrong_address_gets_one_line_without_the_password() -> None:
     assert "sesame" not in finished.stdout + finished.stderr
 
 
+async def test_a_connection_lost_on_the_way_gets_one_line(server: postgres.Server, tmp_path: Path) -> None:
+    url, end = server.create_database(), 'op.execute("SELECT pg_terminate_backend(pg_backend_pid())")'
+    toml = project_with(tmp_path, *REVISIONS, upgrade=end)
+    address = url.render_as_string(hide_password=False)
+    finished = alembic("-c", str(toml), "upgrade", "head", database=address)
+
+    assert finished.returncode != 0
+    assert one_line(finished).startswith("FAILED: the connection was lost")
+    assert "Traceback" not in finished.stderr
+    assert await ask(url, "SELECT version_num FROM alembic_version") == [HEAD]
+
+
 BROKEN: dict[str, Callable[[URL, Path], tuple[URL, str]]] = {
     "wrong password": lambda url, _: (url.set(password="sesame"), "password authentication failed"),
     "unknown database": lambda url, _: (url.set(database="nowhere"), "'nowhere' does not exist"),
