@@ -32,16 +32,16 @@ from course_lib.lab import postgres
 from course_lib.lab.databases import fresh_url
 from course_lib.lab.postgres.os_account import cache
 from course_lib.lab.postgres.programs import run
-from course_lib.lab.upgrades.alone import alone
+from course_lib.lab.upgrades.alone import PATIENCE_WITH_WRITERS, alone
 
 T = TypeVar("T")
 DATABASES = ("sqlite", "postgres")
 PROJECT = Path(__file__).parents[1]
-VERSIONS = PROJECT / "migrations" / "versions"
-REVISIONS = tuple(
-    script.revision
+FILES = {
+    script.revision: script.path
     for script in ScriptDirectory.from_config(Config(toml_file=PROJECT / "pyproject.toml")).walk_revisions()
-)[::-1]
+}
+REVISIONS = tuple(FILES)[::-1]
 HEAD = REVISIONS[-1]
 ROWS: dict[str, tuple[str, ...]] = {
     "0001": (
@@ -103,7 +103,7 @@ def project_with(folder: Path, *revisions: str, upgrade: str = "") -> Path:
     versions = folder / "versions"
     versions.mkdir()
     for revision in revisions:
-        shutil.copy(next(VERSIONS.glob(f"*{revision}_*.py")), versions)
+        shutil.copy(FILES[revision], versions)
     if upgrade:
         add_file(folder, "next", after=revisions[-1], upgrade=upgrade)
     text = (PROJECT / "pyproject.toml").read_text()
@@ -243,6 +243,15 @@ async def test_addresses_are_put_in_lower_case_and_stay_so(empty_url: URL) -> No
     assert await ask(empty_url, "SELECT email FROM users ORDER BY id") == ["ann@x.org", "bo@x.org"]
     with pytest.raises(IntegrityError, match="ck_users_email_lower_case"):
         await send(empty_url, CAPITAL_ANN)
+
+
+async def test_sqlite_leaves_letters_beyond_z_as_they_are(sqlite_url: URL) -> None:
+    command.upgrade(config_for(sqlite_url), "0002")
+    await fill(sqlite_url, "0001")
+    await send(sqlite_url, "UPDATE users SET email = 'ÉVA@x.org' WHERE id = 1")
+    command.upgrade(config_for(sqlite_url), "0003")
+
+    assert await ask(sqlite_url, "SELECT email FROM users WHERE id = 1") == ["Éva@x.org"]
 
 
 async def test_the_id_of_a_deleted_row_is_not_given_again_by_a_rebuilt_table(empty_url: URL) -> None:
@@ -746,10 +755,27 @@ async def test_whoever_waits_goes_on_when_the_other_is_killed(empty_url: URL, tm
     assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [HEAD]
 
 
+@pytest.mark.parametrize("form", ["{}", "file:{}?uri=true"], ids=["path", "uri"])
+async def test_the_lock_of_a_file_stands_beside_it_and_goes_with_the_upgrade(
+    form: str, tmp_path: Path
+) -> None:
+    engine = create_engine(f"sqlite+aiosqlite:///{form.format(tmp_path / 'blog.db')}", poolclass=NullPool)
+    async with alone(engine) as connection:
+        assert (tmp_path / "blog.db-upgrade").exists()
+        assert not connection.in_transaction()
+        assert (await connection.exec_driver_sql("PRAGMA busy_timeout")).scalar() == PATIENCE_WITH_WRITERS
+
+    assert not (tmp_path / "blog.db-upgrade").exists()
+
+
+async def test_a_database_in_memory_needs_no_lock() -> None:
+    command.upgrade(config_for(make_url("sqlite+aiosqlite://")), "head")
+
+
 HOLDER = """
 import asyncio, sys
 from course_lib.db import create_engine
-from course_lib.lab.upgrades.alone import alone
+from course_lib.lab.upgrades.alone import PATIENCE_WITH_WRITERS, alone
 
 async def hold():
     async with alone(create_engine(sys.argv[1])):

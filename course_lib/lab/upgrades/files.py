@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError, to_tuple
@@ -37,4 +38,4 @@ def _refuse_twins(files: list[Script]) -> None:
 
 
 def _names(files: Iterable[Script]) -> str:
-    return " and ".join(file.path.rpartition("/")[2] for file in files)
+    return " and ".join(Path(file.path).name for file in files)
