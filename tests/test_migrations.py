@@ -712,6 +712,18 @@ async def two_at_once(toml: Path, urls: list[URL]) -> str:
         )
         for _ in range(2)
     ]
+    try:
+        printed = await let_go_together(racers, urls)
+        printed += [rest.decode() for _, rest in [await racer.communicate() for racer in racers]]
+    finally:
+        for racer in (each for each in racers if each.returncode is None):
+            racer.kill()
+    assert [racer.returncode for racer in racers] == [0, 0], printed
+    assert "Traceback" not in "".join(printed)
+    return "".join(printed)
+
+
+async def let_go_together(racers: list[asyncio.subprocess.Process], urls: list[URL]) -> list[str]:
     printed = []
     async with AsyncExitStack() as held:
         locks = [await held.enter_async_context(AsyncExitStack()) for _ in urls]
@@ -720,11 +732,7 @@ async def two_at_once(toml: Path, urls: list[URL]) -> str:
         for lock in locks:
             printed += [await until_it_waits(racer) for racer in racers]
             await lock.aclose()
-    ends = [await racer.communicate() for racer in racers]
-    printed += [rest.decode() for _, rest in ends]
-    assert [racer.returncode for racer in racers] == [0, 0], printed
-    assert "Traceback" not in "".join(printed)
-    return "".join(printed)
+    return printed
 
 
 async def until_it_waits(racer: asyncio.subprocess.Process) -> str:
