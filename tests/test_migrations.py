@@ -1,12 +1,16 @@
 """The migrations: up and down on both databases with rows in the tables, and nothing half done when one fails."""
 
+import asyncio
+import enum
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +21,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, NullPool, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -28,12 +32,17 @@ from course_lib.lab import postgres
 from course_lib.lab.databases import fresh_url
 from course_lib.lab.postgres.os_account import cache
 from course_lib.lab.postgres.programs import run
+from course_lib.lab.upgrades.alone import PATIENCE_WITH_WRITERS, alone
 
 T = TypeVar("T")
 DATABASES = ("sqlite", "postgres")
 PROJECT = Path(__file__).parents[1]
-VERSIONS = PROJECT / "migrations" / "versions"
-REVISIONS = ("0001", "0002", "0003")
+FILES = {
+    script.revision: script.path
+    for script in ScriptDirectory.from_config(Config(toml_file=PROJECT / "pyproject.toml")).walk_revisions()
+}
+REVISIONS = tuple(FILES)[::-1]
+HEAD = REVISIONS[-1]
 ROWS: dict[str, tuple[str, ...]] = {
     "0001": (
         "INSERT INTO users (email, username, hashed_password) "
@@ -46,7 +55,6 @@ ROWS: dict[str, tuple[str, ...]] = {
         "INSERT INTO accounts (owner_id, balance) VALUES (1, 500), (2, 0)",
         "INSERT INTO transfers (from_account_id, to_account_id, amount) VALUES (1, 2, 500)",
     ),
-    "0003": (),
 }
 """What people write at each revision."""
 
@@ -57,9 +65,11 @@ ADD_CY = "INSERT INTO users (email, username, hashed_password) VALUES ('cy@x.org
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0004", "0003"
+revision, down_revision = "{revision}", "{after}"
 def upgrade():
     {upgrade}
+def downgrade():
+    pass
 """
 
 
@@ -88,20 +98,29 @@ def config_for(
     return Config(toml_file=toml, attributes=given, stdout=StringIO(), output_buffer=StringIO())
 
 
-def project_with(folder: Path, *revisions: str, upgrade: str | None = None) -> Path:
+def project_with(folder: Path, *revisions: str, upgrade: str = "") -> Path:
     """The settings of a project with our env.py and some of our migrations, and one more that does `upgrade`."""
     versions = folder / "versions"
     versions.mkdir()
     for revision in revisions:
-        shutil.copy(next(VERSIONS.glob(f"{revision}_*.py")), versions)
+        shutil.copy(FILES[revision], versions)
     if upgrade:
-        (versions / "0004_next.py").write_text(NEXT.format(upgrade=upgrade))
+        add_file(folder, "next", after=revisions[-1], upgrade=upgrade)
     text = (PROJECT / "pyproject.toml").read_text()
     section = text[text.index("[tool.alembic]") : text.index("[tool.pytest.ini_options]")]
     here = f"'{PROJECT / 'migrations'}'\nversion_locations = ['{versions}']"
     toml = folder / "pyproject.toml"
     toml.write_text(section.replace('"%(here)s/migrations"', here))
     return toml
+
+
+def add_file(
+    folder: Path, name: str, *, revision: str = "", after: str = HEAD, upgrade: str = "pass"
+) -> Path:
+    """One more migration, in `project_with(folder)`."""
+    file = folder / "versions" / f"{name}.py"
+    file.write_text(NEXT.format(revision=revision or name, after=after, upgrade=upgrade))
+    return file
 
 
 async def do(url: URL, work: Callable[[Connection], T]) -> T:
@@ -121,7 +140,7 @@ async def ask(url: URL, query: str) -> list[Any]:
 
 async def fill(url: URL, *revisions: str) -> None:
     for revision in revisions:
-        await send(url, *ROWS[revision])
+        await send(url, *ROWS.get(revision, ()))
 
 
 async def rows(url: URL) -> dict[str, list[tuple[Any, ...]]]:
@@ -182,10 +201,8 @@ def alembic(*words: str, database: str) -> "subprocess.CompletedProcess[str]":
 # Up and down
 
 
-def test_the_revisions_are_numbered_without_a_gap() -> None:
-    history = ScriptDirectory.from_config(config_for()).walk_revisions()
-
-    assert tuple(script.revision for script in history)[::-1] == REVISIONS
+def test_what_databases_in_use_are_stamped_with_keeps_its_place() -> None:
+    assert REVISIONS[:3] == ("0001", "0002", "0003")
 
 
 async def test_each_migration_goes_up_down_and_up_and_keeps_the_rows_of_those_before(empty_url: URL) -> None:
@@ -226,6 +243,15 @@ async def test_addresses_are_put_in_lower_case_and_stay_so(empty_url: URL) -> No
     assert await ask(empty_url, "SELECT email FROM users ORDER BY id") == ["ann@x.org", "bo@x.org"]
     with pytest.raises(IntegrityError, match="ck_users_email_lower_case"):
         await send(empty_url, CAPITAL_ANN)
+
+
+async def test_sqlite_leaves_letters_beyond_z_as_they_are(sqlite_url: URL) -> None:
+    command.upgrade(config_for(sqlite_url), "0002")
+    await fill(sqlite_url, "0001")
+    await send(sqlite_url, "UPDATE users SET email = 'ÉVA@x.org' WHERE id = 1")
+    command.upgrade(config_for(sqlite_url), "0003")
+
+    assert await ask(sqlite_url, "SELECT email FROM users WHERE id = 1") == ["Éva@x.org"]
 
 
 async def test_the_id_of_a_deleted_row_is_not_given_again_by_a_rebuilt_table(empty_url: URL) -> None:
@@ -312,7 +338,7 @@ async def test_a_migration_that_fails_half_way_leaves_nothing_behind(empty_url: 
     op.execute("SELECT * FROM nowhere")
     """
     config = config_for(empty_url, toml=project_with(tmp_path, *REVISIONS, upgrade=upgrade))
-    command.upgrade(config, "0003")
+    command.upgrade(config, HEAD)
     await fill(empty_url, *REVISIONS)
     before = await rows(empty_url)
 
@@ -320,7 +346,7 @@ async def test_a_migration_that_fails_half_way_leaves_nothing_behind(empty_url: 
         command.upgrade(config, "head")
 
     assert await rows(empty_url) == before
-    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == ["0003"]
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [HEAD]
 
 
 async def test_migrations_before_the_failing_one_stay(empty_url: URL, tmp_path: Path) -> None:
@@ -328,19 +354,33 @@ async def test_migrations_before_the_failing_one_stay(empty_url: URL, tmp_path: 
     with pytest.raises(DBAPIError, match="nowhere"):
         command.upgrade(config_for(empty_url, toml=toml), "head")
 
-    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == ["0003"]
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [HEAD]
 
 
-async def test_two_people_with_one_address_stop_the_third_migration_unharmed(empty_url: URL) -> None:
+async def test_two_people_with_one_address_are_named_before_anything_is_changed(empty_url: URL) -> None:
     command.upgrade(config_for(empty_url), "0002")
     await fill(empty_url, "0001")
     await send(empty_url, "UPDATE users SET email = 'BO@x.org' WHERE username = 'ann'")
     before = await rows(empty_url)
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(
+        CommandError, match=r"'BO@x.org' of user 1, 'bo@x.org' of user 2\. Nothing was changed"
+    ):
         command.upgrade(config_for(empty_url), "head")
 
     assert await rows(empty_url) == before
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == ["0002"]
+
+
+async def test_many_people_with_one_address_are_counted(empty_url: URL) -> None:
+    command.upgrade(config_for(empty_url), "0002")
+    spellings = ["ann@x.org", *(f"{'ann'[:place].upper()}{'ann'[place:]}@x.org" for place in (1, 2, 3))]
+    spellings += [each.replace("x.org", host) for each in spellings for host in ("X.org", "x.Org")]
+    people = ", ".join(f"('{email}', '{number}', '?')" for number, email in enumerate(spellings))
+    await send(empty_url, f"INSERT INTO users (email, username, hashed_password) VALUES {people}")
+
+    with pytest.raises(CommandError, match=r" of user 10 and 2 more\. Nothing"):
+        command.upgrade(config_for(empty_url), "head")
 
 
 async def test_sqlite_refuses_a_migration_that_leaves_rows_without_a_parent(
@@ -366,7 +406,7 @@ async def test_widening_a_column_keeps_the_rows_that_point_to_its_table(
     empty_url: URL, tmp_path: Path
 ) -> None:
     config = config_for(empty_url, toml=project_with(tmp_path, *REVISIONS, upgrade=WIDEN))
-    command.upgrade(config, "0003")
+    command.upgrade(config, HEAD)
     await fill(empty_url, *REVISIONS)
     before = await rows(empty_url)
     command.upgrade(config, "head")
@@ -387,7 +427,7 @@ def test_upgrade_works_without_a_running_loop(empty_url: URL) -> None:
 async def test_upgrade_works_in_a_running_loop_as_in_a_notebook(empty_url: URL) -> None:
     command.upgrade(config_for(empty_url), "head")
 
-    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == ["0003"]
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [HEAD]
 
 
 async def test_a_connection_of_the_caller_is_used_and_its_transaction_left_to_the_caller(
@@ -457,24 +497,301 @@ async def test_a_file_written_by_autogenerate_on_one_database_runs_on_the_other(
         command.check(config_for(url, toml=toml))
 
 
-def test_new_files_get_the_next_number(sqlite_url: URL, tmp_path: Path) -> None:
+def test_two_who_make_a_file_at_once_make_two_and_merge_them(sqlite_url: URL, tmp_path: Path) -> None:
     config = config_for(sqlite_url, toml=project_with(tmp_path, *REVISIONS))
-    command.revision(config, "Nicknames for all")
+    first = command.revision(config, "Nicknames", head=HEAD)
+    second = command.revision(config, "Countries", head=HEAD, splice=True)
+    assert isinstance(first, Script)
+    assert isinstance(second, Script)
+    assert first.revision != second.revision
+
+    command.merge(config, "heads", "Both")
     command.upgrade(config, "head")
-    command.revision(config, "Nothing", autogenerate=True)
-
-    assert [path.name for path in sorted((tmp_path / "versions").glob("*.py"))][3:] == [
-        "0004_nicknames_for_all.py",
-        "0005_nothing.py",
-    ]
 
 
-def test_a_given_revision_id_wins(sqlite_url: URL, tmp_path: Path) -> None:
+def test_the_names_of_new_files_sort_by_time_and_tell_the_id(sqlite_url: URL, tmp_path: Path) -> None:
     config = config_for(sqlite_url, toml=project_with(tmp_path, *REVISIONS))
-    command.revision(config, "Mine", rev_id="mine")
-    command.revision(config, "Next")
+    script = command.revision(config, "Nicknames for all")
+    assert isinstance(script, Script)
+    names = sorted(path.name for path in (tmp_path / "versions").glob("*.py"))
 
-    assert {path.name for path in (tmp_path / "versions").glob("*.py")} > {"mine_mine.py", "0004_next.py"}
+    assert re.fullmatch(rf"\d{{4}}_\d\d_\d\d_\d{{4}}_{script.revision}_nicknames_for_all\.py", names[-1])
+
+
+def the_models_again() -> sa.MetaData:
+    """A copy of the models' tables, for a test to change."""
+    metadata = sa.MetaData(naming_convention=models.User.metadata.naming_convention)
+    for table in models.User.metadata.sorted_tables:
+        table.to_metadata(metadata)
+    return metadata
+
+
+@pytest.fixture
+def coloured(monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.MetaData]:
+    """The models with an Enum in an old table, and in a new one, which has a second Enum."""
+    colour, size = sa.Enum("red", "light green", name="colour"), sa.Enum("s", "l", name="size")
+    metadata = the_models_again()
+    metadata.tables["posts"].append_column(sa.Column("colour", colour, server_default="red", nullable=False))
+    key = sa.Column("id", sa.Integer, primary_key=True)
+    sa.Table("hats", metadata, key, sa.Column("colour", colour), sa.Column("size", size))
+    monkeypatch.setattr(models.User, "metadata", metadata)
+    yield metadata
+    monkeypatch.undo()
+
+
+async def types(url: URL) -> set[str]:
+    """The types that PostgreSQL keeps for Enum columns; SQLite has none."""
+    if url.get_backend_name() == "sqlite":
+        return set()
+    return set(await ask(url, "SELECT typname FROM pg_type WHERE typtype = 'e'"))
+
+
+async def test_an_autogenerated_enum_goes_up_down_and_up_on_both_databases(
+    empty_url: URL, coloured: sa.MetaData, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    other_url = fresh("postgres" if empty_url.get_backend_name() == "sqlite" else "sqlite", request)
+    toml = project_with(tmp_path, *REVISIONS)
+    command.upgrade(config_for(empty_url, toml=toml), "head")
+    command.revision(config_for(empty_url, toml=toml), "Colours", autogenerate=True)
+    for url in (empty_url, other_url):
+        config = config_for(url, toml=toml)
+        command.upgrade(config, HEAD)
+        await fill(url, *REVISIONS)
+        command.upgrade(config, "head")
+        assert await types(url) in ({"colour", "size"}, set())
+        command.downgrade(config, "-1")
+        assert await types(url) == set()
+        command.upgrade(config, "head")
+        command.check(config)
+        assert await ask(url, "SELECT colour FROM posts") == ["red", "red"]
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    GREEN = "green"
+
+
+class Colours(sa.TypeDecorator[Colour]):
+    impl = sa.Enum(Colour)
+    cache_ok = True
+
+
+KINDS: dict[str, Any] = {
+    "a class": sa.Enum(Colour),
+    "a type of ours": Colours(),
+    "a CHECK": sa.Enum(Colour, native_enum=False, create_constraint=True, name="colour"),
+    "a type and a CHECK": sa.Enum(Colour, create_constraint=True, name="colour"),
+    "only on PostgreSQL": sa.String(9).with_variant(sa.Enum(Colour), "postgresql"),
+    "no Enum at all": sa.Interval(),
+}
+"""Types of a new column."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_column_of_any_kind_of_enum_runs(
+    kind: str, empty_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_for(empty_url, toml=project_with(tmp_path, *REVISIONS))
+    command.upgrade(config, "head")
+    monkeypatch.setattr(models.User, "metadata", the_models_again())
+    models.User.metadata.tables["posts"].append_column(sa.Column("colour", KINDS[kind].copy()))
+    command.revision(config, "Colours", autogenerate=True)
+    for target in ("head", HEAD, "head"):
+        (command.downgrade if target == HEAD else command.upgrade)(config, target)
+
+    command.check(config)
+
+
+async def test_a_type_goes_with_its_last_column_and_comes_back(
+    empty_url: URL, coloured: sa.MetaData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_for(empty_url, toml=project_with(tmp_path, *REVISIONS))
+    command.upgrade(config, "head")
+    command.revision(config, "Colours", autogenerate=True)
+    command.upgrade(config, "head")
+    coloured.remove(coloured.tables["hats"])
+    command.revision(config, "No hats", autogenerate=True)
+    command.upgrade(config, "head")
+
+    assert await types(empty_url) in ({"colour"}, set())
+    command.downgrade(config, "-1")
+    assert await types(empty_url) in ({"colour", "size"}, set())
+    command.upgrade(config, "head")
+    command.check(config)
+
+
+# Files in one row
+
+
+@pytest.mark.parametrize("words", ["upgrade head", "upgrade heads", "check", "current"])
+def test_an_id_that_is_there_twice_is_refused_in_one_line(
+    words: str, sqlite_url: URL, tmp_path: Path
+) -> None:
+    toml = project_with(tmp_path, *REVISIONS)
+    for name in ("likes", "comments"):
+        add_file(tmp_path, f"0004_{name}", revision="0004")
+    finished = alembic("-c", str(toml), *words.split(), database=str(sqlite_url))
+
+    assert finished.returncode != 0
+    assert "FAILED: 0004_comments.py and 0004_likes.py have the same id, '0004'." in one_line(finished)
+    assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize("words", ["upgrade head", "upgrade heads", "check", "current"])
+def test_two_last_files_are_refused_in_one_line_until_they_are_merged(
+    words: str, sqlite_url: URL, tmp_path: Path
+) -> None:
+    toml = project_with(tmp_path, *REVISIONS)
+    for name in ("likes", "comments"):
+        add_file(tmp_path, name)
+    finished = alembic("-c", str(toml), *words.split(), database=str(sqlite_url))
+
+    assert finished.returncode != 0
+    assert "FAILED: comments.py and likes.py are both the last" in one_line(finished)
+    assert one_line(finished).endswith("put them together: alembic merge heads")
+    assert "Traceback" not in finished.stderr
+    assert alembic("-c", str(toml), "merge", "heads", database=str(sqlite_url)).returncode == 0
+    command.upgrade(config_for(sqlite_url, toml=toml), "head")
+
+
+def one_line(finished: "subprocess.CompletedProcess[str]") -> str:
+    """What was printed; alembic breaks its lines at the edge of the terminal."""
+    return " ".join(finished.stdout.split())
+
+
+def test_a_file_that_follows_nothing_is_refused(sqlite_url: URL, tmp_path: Path) -> None:
+    toml = project_with(tmp_path, *REVISIONS)
+    add_file(tmp_path, "likes", after="0000")
+
+    with pytest.raises(CommandError, match=r"likes\.py follows '0000', and no file has that id"):
+        command.upgrade(config_for(sqlite_url, toml=toml), "head")
+
+
+# One upgrade at a time
+
+RACER = """
+import logging, sys
+from alembic import command
+from alembic.config import Config
+
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+for url in sys.argv[2:]:
+    command.upgrade(Config(toml_file=sys.argv[1], attributes={"url": url}), "head")
+"""
+CONCURRENTLY = """
+    with op.get_context().autocommit_block():
+        op.create_index("ix_users_updated_at", "users", ["updated_at"], postgresql_concurrently=True)
+"""
+TIMES = 10
+
+
+@pytest.mark.parametrize("database", DATABASES)
+async def test_two_upgrades_at_once_both_end_well(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    toml = project_with(tmp_path, *REVISIONS, upgrade=CONCURRENTLY)
+    urls = [fresh(database, request) for _ in range(TIMES)]
+    for url in urls:
+        command.upgrade(config_for(url), "0001")
+        await fill(url, "0001")
+        await send(url, CAPITAL_ANN)
+    printed = await two_at_once(toml, urls)
+
+    assert printed.count("Running upgrade") == TIMES * len(REVISIONS)
+    for url in urls:
+        assert await ask(url, "SELECT version_num FROM alembic_version") == ["next"]
+        assert await ask(url, "SELECT email FROM users ORDER BY id") == ["ann@x.org", "bo@x.org"]
+
+
+async def two_at_once(toml: Path, urls: list[URL]) -> str:
+    """Two processes upgrade each database. Both wait for this one at each, and are let go together."""
+    addresses = [url.render_as_string(hide_password=False) for url in urls]
+    racers = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", RACER, str(toml), *addresses, stderr=asyncio.subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    try:
+        printed = await let_go_together(racers, urls)
+        printed += [rest.decode() for _, rest in [await racer.communicate() for racer in racers]]
+    finally:
+        for racer in (each for each in racers if each.returncode is None):
+            racer.kill()
+    assert [racer.returncode for racer in racers] == [0, 0], printed
+    assert "Traceback" not in "".join(printed)
+    return "".join(printed)
+
+
+async def let_go_together(racers: list[asyncio.subprocess.Process], urls: list[URL]) -> list[str]:
+    printed = []
+    async with AsyncExitStack() as held:
+        locks = [await held.enter_async_context(AsyncExitStack()) for _ in urls]
+        for lock, url in zip(locks, urls, strict=True):
+            await lock.enter_async_context(alone(create_engine(url, poolclass=NullPool)))
+        for lock in locks:
+            printed += [await until_it_waits(racer) for racer in racers]
+            await lock.aclose()
+    return printed
+
+
+async def until_it_waits(racer: asyncio.subprocess.Process) -> str:
+    """What it prints until it waits for the lock of the next database."""
+    printed = ""
+    assert racer.stderr
+    while "Another upgrade is running" not in printed:
+        line = (await racer.stderr.readline()).decode()
+        assert line, printed
+        printed += line
+    return printed
+
+
+async def test_whoever_waits_goes_on_when_the_other_is_killed(empty_url: URL, tmp_path: Path) -> None:
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        HOLDER,
+        empty_url.render_as_string(hide_password=False),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert holder.stdout
+    assert await holder.stdout.readline() == b"alone\n"
+    holder.kill()
+    await holder.wait()
+    command.upgrade(config_for(empty_url), "head")
+
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [HEAD]
+
+
+@pytest.mark.parametrize("form", ["{}", "file:{}?uri=true"], ids=["path", "uri"])
+async def test_the_lock_of_a_file_stands_beside_it_and_goes_with_the_upgrade(
+    form: str, tmp_path: Path
+) -> None:
+    engine = create_engine(f"sqlite+aiosqlite:///{form.format(tmp_path / 'blog.db')}", poolclass=NullPool)
+    async with alone(engine) as connection:
+        assert (tmp_path / "blog.db-upgrade").exists()
+        assert not connection.in_transaction()
+        assert (await connection.exec_driver_sql("PRAGMA busy_timeout")).scalar() == PATIENCE_WITH_WRITERS
+
+    assert not (tmp_path / "blog.db-upgrade").exists()
+
+
+async def test_a_database_in_memory_needs_no_lock() -> None:
+    command.upgrade(config_for(make_url("sqlite+aiosqlite://")), "head")
+
+
+HOLDER = """
+import asyncio, sys
+from course_lib.db import create_engine
+from course_lib.lab.upgrades.alone import PATIENCE_WITH_WRITERS, alone
+
+async def hold():
+    async with alone(create_engine(sys.argv[1])):
+        print("alone", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(hold())
+"""
 
 
 # As SQL
@@ -546,9 +863,9 @@ def test_every_command_works_from_the_projects_folder(sqlite_url: URL) -> None:
     answers = {
         "upgrade head": "Running upgrade 0002 -> 0003",
         "check": "No new upgrade operations detected",
-        "current": "0003 (head)",
+        "current": f"{HEAD} (head)",
         "history": "0001 -> 0002",
-        "downgrade -1": "Running downgrade 0003 -> 0002",
+        "downgrade -1": f"Running downgrade {HEAD} -> {REVISIONS[-2]}",
         "downgrade base": "Running downgrade 0001 -> ,",
         "upgrade head --sql": "CREATE TABLE users",
     }
@@ -564,7 +881,7 @@ def test_every_command_works_from_the_projects_folder(sqlite_url: URL) -> None:
 def test_the_commands_reach_postgresql_by_address_and_by_name(server: postgres.Server) -> None:
     address = server.create_database().render_as_string(hide_password=False)
 
-    assert "-> 0003" in alembic("upgrade", "head", database=address).stderr
+    assert f"-> {HEAD}" in alembic("upgrade", "head", database=address).stderr
     assert "No new upgrade" in alembic("check", database=address).stdout
     assert "PostgresqlImpl" in alembic("current", database="postgres").stderr
 
@@ -575,9 +892,9 @@ def test_alembic_revision_writes_a_tidy_file(sqlite_url: URL, tmp_path: Path) ->
     finished = alembic(
         "-c", str(toml), "revision", "--autogenerate", "-m", "Lower case", database=str(sqlite_url)
     )
-    new = tmp_path / "versions" / "0003_lower_case.py"
-
     assert finished.returncode == 0, finished.stderr
+    new = next((tmp_path / "versions").glob("*_lower_case.py"))
+
     assert 'table_kwargs={"sqlite_autoincrement": True}' in new.read_text()
     ruff = [sys.executable, "-m", "ruff", "check", "--config", str(PROJECT / "pyproject.toml"), str(new)]
     assert subprocess.run(ruff, check=False).returncode == 0
@@ -592,9 +909,52 @@ def test_a_wrong_address_gets_one_line_without_the_password() -> None:
     assert "sesame" not in finished.stdout + finished.stderr
 
 
-def test_a_server_that_does_not_answer_gets_one_line_without_the_password() -> None:
-    finished = alembic("current", database="postgresql+asyncpg://ann:sesame@127.0.0.1:1/name")
+async def test_a_connection_lost_on_the_way_gets_one_line(server: postgres.Server, tmp_path: Path) -> None:
+    url, end = server.create_database(), 'op.execute("SELECT pg_terminate_backend(pg_backend_pid())")'
+    toml = project_with(tmp_path, *REVISIONS, upgrade=end)
+    address = url.render_as_string(hide_password=False)
+    finished = alembic("-c", str(toml), "upgrade", "head", database=address)
 
-    assert "cannot be reached" in finished.stdout
+    assert finished.returncode != 0
+    assert one_line(finished).startswith("FAILED: the connection was lost")
+    assert "Traceback" not in finished.stderr
+    assert await ask(url, "SELECT version_num FROM alembic_version") == [HEAD]
+
+
+BROKEN: dict[str, Callable[[URL, Path], tuple[URL, str]]] = {
+    "wrong password": lambda url, _: (url.set(password="sesame"), "password authentication failed"),
+    "unknown database": lambda url, _: (url.set(database="nowhere"), "'nowhere' does not exist"),
+    "no server": lambda url, _: (url.set(password="sesame", port=1), "Connect call failed"),
+    "no host": lambda url, _: (url.set(password="sesame", host="no.host.invalid"), "cannot be opened"),
+    "sslmode": lambda url, _: (url.update_query_dict({"sslmode": "require"}), "write ?ssl=require"),
+    "no such option": lambda url, _: (url.update_query_dict({"pasword": "sesame"}), "'pasword'"),
+    "missing folder": lambda _, folder: (sqlite_at(folder / "no" / "x.db"), "there is no folder"),
+    "a folder": lambda _, folder: (sqlite_at(folder), "it is a folder"),
+    "no database": lambda _, folder: (sqlite_at(text_in(folder)), "file is not a database"),
+}
+"""How an address can be wrong, and what is said of it."""
+
+
+def sqlite_at(path: Path) -> URL:
+    return URL.create("sqlite+aiosqlite", database=str(path))
+
+
+def text_in(folder: Path) -> Path:
+    file = folder / "letter.txt"
+    file.write_text("Dear Ann, " * 1000)
+    return file
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_wrong_database_gets_one_line_without_the_password(
+    fault: str, server: postgres.Server, tmp_path: Path
+) -> None:
+    url, told = BROKEN[fault](server.url(), tmp_path)
+    finished = alembic("upgrade", "head", database=url.render_as_string(hide_password=False))
+
+    assert finished.returncode != 0
+    assert one_line(finished).startswith("FAILED: the ")
+    assert told in one_line(finished).replace('"', "'")
     assert "Traceback" not in finished.stderr
     assert "sesame" not in finished.stdout + finished.stderr
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["letter.txt"])

@@ -216,6 +216,7 @@ def test_an_import_by_a_string_is_found(source: str) -> None:
 PROVED_WITH = {
     "lab.interleaving_shown": "lab/test_interleave",
     "lab.waits": "lab/test_interleave",
+    "lab.upgrades": "test_migrations",
     "lab.markdown_note": "lab/test_lesson",
     "lab.plan_words": "lab/test_plans",
     "school.attempts.attempt": "school/attempts/test_sandbox",
@@ -247,7 +248,7 @@ PROVED_WITH = {
     "school.stages.savepoints": "school/judges/test_every_answer",
 }
 """Modules without a test file of their name, and the file that would fail without them."""
-WHOLE = ("lab.postgres", "lab.waits", "school.judges")
+WHOLE = ("lab.postgres", "lab.upgrades", "lab.waits", "school.judges")
 """Folders that have one test file."""
 ABOUT_MORE = {"lab/test_anybodys_models", "school/judges/test_every_answer"}
 

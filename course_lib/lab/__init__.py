@@ -22,6 +22,7 @@ processes    which processes are alive
 run_apart    a coroutine run to its end where an event loop is running already
 people       eight people who write, the same on every database
 posts        a million posts
+upgrades     what migrations/env.py stands on: one upgrade at a time, one row of files
 migrating    a migration tried on any database
 serving      a web application behind a real server in a thread; serving_in_this_loop has it in this event loop
 

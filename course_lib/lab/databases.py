@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from sqlalchemy import URL, NullPool
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib import settings
@@ -57,6 +58,27 @@ async def open_database(setting: str | None = None, *, people: bool = True) -> A
         if people:
             await add_people(connection)
     return engine
+
+
+def why_not(error: Exception, url: URL) -> str:
+    """Why the database at `url` could not be opened: one line for a person, without a password."""
+    if url.get_backend_name() == "sqlite":
+        return f"the file {url.database} cannot be opened: {_why_no_file(Path(url.database or '')) or _told(error)}"
+    place = f"{url.host}:{url.port}" if url.port else url.host
+    return f"the database {url.database!r} of {url.username!r} at {place} cannot be opened: {_told(error)}"
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return "it is a folder"
+    return "" if path.parent.is_dir() else f"there is no folder {path.parent}"
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, TypeError) and "'sslmode'" in str(error):
+        return "asyncpg calls `sslmode` `ssl`; write ?ssl=require, with the same values"
+    told = error.orig if isinstance(error, DBAPIError) else error
+    return " ".join(str(told).split()) or type(told).__name__
 
 
 def _own_folder() -> Path:

@@ -1,10 +1,12 @@
-"""One spelling for an e-mail address: first mend the rows there are, then forbid new ones.
+"""One spelling for an e-mail address: refuse two that would become one, mend the rest, then forbid new ones.
 
-SQLite cannot add a CHECK to a table: alembic copies the rows to a new table that has it, and gives that the old name.
+SQLite before 3.53 cannot add a CHECK to a table, and alembic's batch mode does not ask how old SQLite is: it copies
+the rows to a new table that has the CHECK, and gives that the old name. SQLite's lower() knows A to Z alone.
 """
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 
 from course_lib.db import utc_now
 
@@ -13,9 +15,16 @@ down_revision = "0002"
 
 NAME = "ck_users_email_lower_case"
 RULE = "email = lower(email)"
+PAIRS = """
+    SELECT lower(email), id, email FROM users
+    WHERE lower(email) IN (SELECT lower(email) FROM users GROUP BY lower(email) HAVING count(*) > 1)
+    ORDER BY lower(email), id
+"""
+SHOWN = 10
 
 
 def upgrade() -> None:
+    refuse_pairs()
     op.execute("UPDATE users SET email = lower(email) WHERE email <> lower(email)")
     keep_numbering()
     with op.batch_alter_table("users", copy_from=users()) as batch:
@@ -26,6 +35,18 @@ def downgrade() -> None:
     keep_numbering()
     with op.batch_alter_table("users", copy_from=users(sa.CheckConstraint(RULE, name=op.f(NAME)))) as batch:
         batch.drop_constraint(op.f(NAME), type_="check")
+
+
+def refuse_pairs() -> None:
+    """Which of two people keeps the address is for a person to decide. --sql asks nothing: there UNIQUE refuses."""
+    if op.get_context().as_sql or not (pairs := op.get_bind().execute(sa.text(PAIRS)).all()):
+        return
+    shown = ", ".join(f"{email!r} of user {key}" for _, key, email in pairs[:SHOWN])
+    more = f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""
+    raise CommandError(
+        f"in lower case these addresses would be the same: {shown}{more}. Nothing was changed. "
+        "Decide which user keeps each address, give the others another one, and upgrade again"
+    )
 
 
 def keep_numbering() -> None:

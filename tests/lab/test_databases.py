@@ -12,7 +12,7 @@ from stages import DATABASES
 from course_lib.db import Base
 from course_lib.errors import DatabaseNotUnderstood
 from course_lib.lab import postgres
-from course_lib.lab.databases import database_url, fresh_url, open_database
+from course_lib.lab.databases import database_url, fresh_url, open_database, why_not
 from course_lib.models import User
 from course_lib.settings import SQLITE_FILE
 
@@ -130,3 +130,14 @@ async def test_the_database_of_a_killed_process_vanishes_with_the_next_fresh_one
     process.communicate()
 
     assert url.database not in await databases_of(server.create_database())
+
+
+def test_why_a_database_cannot_be_opened_is_one_line_without_a_password() -> None:
+    url = make_url("postgresql+asyncpg://ann:sesame@db.example/blog?password=sesame")
+
+    assert why_not(TimeoutError(), url) == (
+        "the database 'blog' of 'ann' at db.example cannot be opened: TimeoutError"
+    )
+    assert why_not(OSError("no route\nto host"), url.set(port=5432)).endswith(
+        "at db.example:5432 cannot be opened: no route to host"
+    )
