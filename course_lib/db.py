@@ -1,12 +1,13 @@
 """One engine per database and event loop, one session per piece of work, and timestamps that are always UTC.
 
-The SQLite part follows "Serializable isolation / Savepoints / Transactional DDL" in SQLAlchemy's page on SQLite:
-the driver starts no transaction by itself, so the engine says BEGIN.
+The SQLite part follows "Enabling Non-Legacy SQLite Transactional Modes" in SQLAlchemy's page on SQLite, the way with
+events, which every Python has: the driver starts no transaction by itself, so the engine says BEGIN.
 """
 
 import re
 from datetime import UTC, datetime
 from typing import Any
+from unicodedata import normalize
 
 from sqlalchemy import URL, Connection, DateTime, Dialect, MetaData, String, TypeDecorator, event, inspect
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -25,7 +26,7 @@ SERIALIZATION_FAILURE, DEADLOCK_DETECTED = "40001", "40P01"
 
 
 def create_engine(url: URL | str, *, foreign_keys: bool = True, **options: Any) -> AsyncEngine:
-    """An engine that behaves the same on SQLite and PostgreSQL; it connects when first used.
+    """An engine with SQLite's traps closed; it connects when first used.
 
     Errors do not show parameters, which may be secrets. `options` go to SQLAlchemy's `create_async_engine`.
     `foreign_keys=False` is for migrations on SQLite, which rebuild tables.
@@ -95,14 +96,45 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class LowerCase(TypeDecorator[str]):
-    """Text that is written and searched in lower case, so that Ann@x.org and ann@x.org are one address."""
+def one_spelling(text: str) -> str:
+    """The same for Ann, ANN and full-width Ａｎｎ, for ß and SS, σ and ς, for é as one sign or as two.
+
+    Made here and nowhere else: the lower() of Python, SQLite and PostgreSQL disagree, but none changes what this gives,
+    if Python knows the letters. Source: the Unicode Standard, section 3.13; lower() is there for Cherokee.
+    """
+    return normalize("NFKC", normalize("NFKC", text).casefold().lower())
+
+
+class OneSpelling(TypeDecorator[str]):
+    """Text that SQLAlchemy writes and searches in one spelling. What was typed is not kept: straße@x.org is stored as
+    strasse@x.org, another mailbox perhaps. Who sends mail keeps the address as typed too, in a column beside it.
+    """
 
     impl = String
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return value and value.lower()
+        return value and one_spelling(value)
+
+
+class Hidden(str):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class HiddenText(TypeDecorator[str]):
+    """Text that shows in no log of ours: SQLAlchemy's at DEBUG prints rows, and aiosqlite's prints parameters."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else Hidden(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else Hidden(value)
 
 
 class utc_now(FunctionElement[datetime]):  # noqa: N801  SQL functions are written in lower case
@@ -131,12 +163,13 @@ def is_conflict(error: DBAPIError) -> bool:
 
 
 def violated_constraint(error: IntegrityError) -> str:
-    """The name of the constraint: 'uq_users_email', 'ck_users_email_length'.
+    """The name of a CHECK or of a UNIQUE on one column: 'ck_users_email_length', 'uq_users_email'.
 
-    PostgreSQL tells it. SQLite tells the column of a unique one, and the naming convention makes the name of it.
+    PostgreSQL tells it. SQLite tells the column of a unique one, and the naming convention makes the name of it. For
+    other rules (a key, NOT NULL, several columns) it is what the database says, and that differs.
     """
     if name := getattr(error.driver_exception, "constraint_name", None):
         return str(name)
     told = str(error.orig)
-    unique = re.match(r"UNIQUE constraint failed: (\w+)\.(\w+)", told)
+    unique = re.fullmatch(r"UNIQUE constraint failed: (\w+)\.(\w+)", told)
     return f"uq_{unique[1]}_{unique[2]}" if unique else told.rpartition(": ")[2]

@@ -33,7 +33,8 @@ T = TypeVar("T")
 DATABASES = ("sqlite", "postgres")
 PROJECT = Path(__file__).parents[1]
 VERSIONS = PROJECT / "migrations" / "versions"
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
+HEAD = REVISIONS[-1]
 ROWS: dict[str, tuple[str, ...]] = {
     "0001": (
         "INSERT INTO users (email, username, hashed_password) "
@@ -47,6 +48,7 @@ ROWS: dict[str, tuple[str, ...]] = {
         "INSERT INTO transfers (from_account_id, to_account_id, amount) VALUES (1, 2, 500)",
     ),
     "0003": (),
+    "0004": (),
 }
 """What people write at each revision."""
 
@@ -57,7 +59,7 @@ ADD_CY = "INSERT INTO users (email, username, hashed_password) VALUES ('cy@x.org
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0004", "0003"
+revision, down_revision = "next", "{head}"
 def upgrade():
     {upgrade}
 """
@@ -95,7 +97,7 @@ def project_with(folder: Path, *revisions: str, upgrade: str | None = None) -> P
     for revision in revisions:
         shutil.copy(next(VERSIONS.glob(f"{revision}_*.py")), versions)
     if upgrade:
-        (versions / "0004_next.py").write_text(NEXT.format(upgrade=upgrade))
+        (versions / "next.py").write_text(NEXT.format(head=HEAD, upgrade=upgrade))
     text = (PROJECT / "pyproject.toml").read_text()
     section = text[text.index("[tool.alembic]") : text.index("[tool.pytest.ini_options]")]
     here = f"'{PROJECT / 'migrations'}'\nversion_locations = ['{versions}']"
@@ -228,6 +230,38 @@ async def test_addresses_are_put_in_lower_case_and_stay_so(empty_url: URL) -> No
         await send(empty_url, CAPITAL_ANN)
 
 
+async def test_names_and_addresses_get_one_spelling_and_keep_it(empty_url: URL) -> None:
+    command.upgrade(config_for(empty_url), "0003")
+    await fill(empty_url, "0001")
+    await send(empty_url, "UPDATE users SET username = 'Ann', email = 'straße@x.org' WHERE id = 1")
+    command.upgrade(config_for(empty_url), "0004")
+
+    assert await ask(empty_url, "SELECT username FROM users ORDER BY id") == ["ann", "bo"]
+    assert await ask(empty_url, "SELECT email FROM users ORDER BY id") == ["strasse@x.org", "bo@x.org"]
+    with pytest.raises(IntegrityError, match="ck_users_username_lower_case"):
+        await send(empty_url, "UPDATE users SET username = 'Ann' WHERE id = 1")
+
+
+async def test_rows_that_would_become_one_are_named_and_nothing_is_changed(empty_url: URL) -> None:
+    command.upgrade(config_for(empty_url), "0003")
+    await fill(empty_url, "0001")
+    await send(empty_url, ADD_CY, "UPDATE users SET username = 'ANN' WHERE username = 'bo'")
+    await send(empty_url, "UPDATE users SET email = 'ὅσ@x.org' WHERE id = 1")
+    await send(
+        empty_url,
+        "UPDATE users SET email = 'ὅς@x.org' WHERE id = 3",
+        "UPDATE users SET username = 'Cy' WHERE id = 3",
+    )
+    before = await rows(empty_url)
+
+    with pytest.raises(CommandError) as caught:
+        command.upgrade(config_for(empty_url), "head")
+
+    assert "user 1 ('ὅσ@x.org') and user 3 ('ὅς@x.org') have one email" in str(caught.value)
+    assert "user 1 ('ann') and user 2 ('ANN') have one username" in str(caught.value)
+    assert await rows(empty_url) == before
+
+
 async def test_the_id_of_a_deleted_row_is_not_given_again_by_a_rebuilt_table(empty_url: URL) -> None:
     command.upgrade(config_for(empty_url), "0002")
     await fill(empty_url, "0001")
@@ -268,6 +302,7 @@ DRIFTS: dict[str, Callable[[Any], object]] = {
     "another clock": lambda table: table.alter_column("created_at", server_default=sa.text("'2020-01-01'")),
     "an index too many": lambda table: table.create_index("ix_users_created_at", ["created_at"]),
     "no UNIQUE": lambda table: table.drop_constraint("uq_users_username", type_="unique"),
+    "no CHECK of names": lambda table: table.drop_constraint("ck_users_username_lower_case", type_="check"),
     "no CHECK": lambda table: table.drop_constraint("ck_users_email_lower_case", type_="check"),
     "a CHECK too many": lambda table: table.create_check_constraint("ck_users_no_bo", "username <> 'bo'"),
 }
@@ -312,7 +347,7 @@ async def test_a_migration_that_fails_half_way_leaves_nothing_behind(empty_url: 
     op.execute("SELECT * FROM nowhere")
     """
     config = config_for(empty_url, toml=project_with(tmp_path, *REVISIONS, upgrade=upgrade))
-    command.upgrade(config, "0003")
+    command.upgrade(config, HEAD)
     await fill(empty_url, *REVISIONS)
     before = await rows(empty_url)
 
@@ -320,7 +355,7 @@ async def test_a_migration_that_fails_half_way_leaves_nothing_behind(empty_url: 
         command.upgrade(config, "head")
 
     assert await rows(empty_url) == before
-    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == ["0003"]
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [HEAD]
 
 
 async def test_migrations_before_the_failing_one_stay(empty_url: URL, tmp_path: Path) -> None:
@@ -328,7 +363,7 @@ async def test_migrations_before_the_failing_one_stay(empty_url: URL, tmp_path: 
     with pytest.raises(DBAPIError, match="nowhere"):
         command.upgrade(config_for(empty_url, toml=toml), "head")
 
-    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == ["0003"]
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [HEAD]
 
 
 async def test_two_people_with_one_address_stop_the_third_migration_unharmed(empty_url: URL) -> None:
@@ -366,7 +401,7 @@ async def test_widening_a_column_keeps_the_rows_that_point_to_its_table(
     empty_url: URL, tmp_path: Path
 ) -> None:
     config = config_for(empty_url, toml=project_with(tmp_path, *REVISIONS, upgrade=WIDEN))
-    command.upgrade(config, "0003")
+    command.upgrade(config, HEAD)
     await fill(empty_url, *REVISIONS)
     before = await rows(empty_url)
     command.upgrade(config, "head")
@@ -387,7 +422,7 @@ def test_upgrade_works_without_a_running_loop(empty_url: URL) -> None:
 async def test_upgrade_works_in_a_running_loop_as_in_a_notebook(empty_url: URL) -> None:
     command.upgrade(config_for(empty_url), "head")
 
-    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == ["0003"]
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [HEAD]
 
 
 async def test_a_connection_of_the_caller_is_used_and_its_transaction_left_to_the_caller(
@@ -463,9 +498,9 @@ def test_new_files_get_the_next_number(sqlite_url: URL, tmp_path: Path) -> None:
     command.upgrade(config, "head")
     command.revision(config, "Nothing", autogenerate=True)
 
-    assert [path.name for path in sorted((tmp_path / "versions").glob("*.py"))][3:] == [
-        "0004_nicknames_for_all.py",
-        "0005_nothing.py",
+    assert [path.name for path in sorted((tmp_path / "versions").glob("*.py"))][len(REVISIONS) :] == [
+        "0005_nicknames_for_all.py",
+        "0006_nothing.py",
     ]
 
 
@@ -474,7 +509,7 @@ def test_a_given_revision_id_wins(sqlite_url: URL, tmp_path: Path) -> None:
     command.revision(config, "Mine", rev_id="mine")
     command.revision(config, "Next")
 
-    assert {path.name for path in (tmp_path / "versions").glob("*.py")} > {"mine_mine.py", "0004_next.py"}
+    assert {path.name for path in (tmp_path / "versions").glob("*.py")} > {"mine_mine.py", "0005_next.py"}
 
 
 # As SQL
@@ -546,9 +581,9 @@ def test_every_command_works_from_the_projects_folder(sqlite_url: URL) -> None:
     answers = {
         "upgrade head": "Running upgrade 0002 -> 0003",
         "check": "No new upgrade operations detected",
-        "current": "0003 (head)",
+        "current": f"{HEAD} (head)",
         "history": "0001 -> 0002",
-        "downgrade -1": "Running downgrade 0003 -> 0002",
+        "downgrade -1": "Running downgrade 0004 -> 0003",
         "downgrade base": "Running downgrade 0001 -> ,",
         "upgrade head --sql": "CREATE TABLE users",
     }
@@ -564,7 +599,7 @@ def test_every_command_works_from_the_projects_folder(sqlite_url: URL) -> None:
 def test_the_commands_reach_postgresql_by_address_and_by_name(server: postgres.Server) -> None:
     address = server.create_database().render_as_string(hide_password=False)
 
-    assert "-> 0003" in alembic("upgrade", "head", database=address).stderr
+    assert f"-> {HEAD}" in alembic("upgrade", "head", database=address).stderr
     assert "No new upgrade" in alembic("check", database=address).stdout
     assert "PostgresqlImpl" in alembic("current", database="postgres").stderr
 

@@ -192,11 +192,12 @@ async def test_every_reading_method_is_one_statement(engine: AsyncEngine, sessio
 
 
 @with_people
-async def test_a_user_is_found_by_address_in_any_case_or_is_none(session: AsyncSession) -> None:
+async def test_a_user_is_found_by_address_and_name_in_any_case_or_is_none(session: AsyncSession) -> None:
     users = UserRepository(session)
 
     assert getattr(await users.get_by_email("Mira@Example.ORG"), "id", None) == 1
-    assert (await users.get_by_email("nobody@x.org"), await users.get_by_username("Mira")) == (None, None)
+    assert getattr(await users.get_by_username("MIRA"), "id", None) == 1
+    assert (await users.get_by_email("nobody@x.org"), await users.get_by_username("nobody")) == (None, None)
 
 
 @with_people
