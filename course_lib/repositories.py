@@ -35,7 +35,7 @@ def _insert_unless_there(session: AsyncSession, table: Any) -> Any:
 def _refusal(mapper: Any) -> str | None:
     """Why BaseRepository cannot serve a model truly, or None."""
     if not isinstance(mapper, Mapper) or not isinstance(mapper.local_table, Table):
-        return "is not mapped to a table"
+        return "is no model with a table of its own"
     if mapper.inherits or mapper.polymorphic_on is not None:
         return "shares its rows with other models (inheritance)"
     if len(mapper.primary_key) > 1:
@@ -70,7 +70,7 @@ class BaseRepository(Generic[M]):
             return
         mapper: Any = inspect(cls.model, raiseerr=False)
         if refusal := _refusal(mapper):
-            raise ModelRefused(getattr(cls.model, "__name__", repr(cls.model)), refusal)
+            raise ModelRefused(getattr(cls.model, "__name__", str(cls.model)), refusal)
         key = mapper.primary_key[0]
         cls._key_name = mapper.get_property_by_column(key).key
         cls._key_bits = (

@@ -508,9 +508,9 @@ REFUSED: list[tuple[Any, str]] = [
     (Tram, "Tram shares its rows with other models"),
     (Ferry, "Ferry shares its rows with other models"),
     (Vehicle, "Vehicle shares its rows with other models"),
-    (aliased(User), "is not mapped to a table"),
-    (post_tags, "is not mapped to a table"),
-    (dict, "dict is not mapped to a table"),
+    (aliased(User), "is no model with a table of its own"),
+    (post_tags, "is no model with a table of its own"),
+    (dict, "dict is no model with a table of its own"),
 ]
 
 
