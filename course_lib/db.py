@@ -133,8 +133,7 @@ class HiddenText(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else Hidden(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else Hidden(value)
+    process_result_value = process_bind_param
 
 
 class utc_now(FunctionElement[datetime]):  # noqa: N801  SQL functions are written in lower case

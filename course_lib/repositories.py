@@ -27,7 +27,10 @@ MAX_SKIP = 2**31 - 1
 
 
 def _insert_unless_there(session: AsyncSession, table: Any) -> Any:
-    """INSERT … ON CONFLICT DO NOTHING: both databases have it, SQLAlchemy has no common word for it."""
+    """INSERT … ON CONFLICT DO NOTHING: both databases have it, SQLAlchemy has no common word for it.
+
+    A row that is there already still uses up an id, on both.
+    """
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table).on_conflict_do_nothing()
 
@@ -50,8 +53,8 @@ class BaseRepository(Generic[M]):
     The model has a table for itself and one key, SMALLINT, INTEGER or BIGINT under any name; a subclass for another
     one raises ModelRefused where it is written.
 
-    Costs in statements: `get` 0 for an object already loaded, else 1; `update` of no fields costs a `get`; every other
-    method 1. What a statement's own options load costs more, `selectinload` one each.
+    Costs in statements: `get` 0 for an object already loaded, else 1; `update` of no fields as much as `get`; every
+    other method 1. What a statement's options load costs more: `selectinload` one per 500 rows.
     """
 
     model: type[M]
@@ -60,7 +63,7 @@ class BaseRepository(Generic[M]):
 
     _key_name: ClassVar[str]
     _key_bits: ClassVar[int]
-    _settable: ClassVar[frozenset[str]]
+    _fields: ClassVar[frozenset[str]]
     _deletion: ClassVar[Any]
 
     def __init_subclass__(cls) -> None:
@@ -82,7 +85,7 @@ class BaseRepository(Generic[M]):
             for name, column in mapper.columns.items()
             if isinstance(column, Column) and not column.computed
         }
-        cls._settable = frozenset(stored) - cls.protected
+        cls._fields = frozenset(stored)
         cls._deletion = delete(cls.model).where(getattr(cls.model, cls._key_name) == bindparam("key"))
 
     def __init__(self, session: AsyncSession) -> None:
@@ -168,11 +171,10 @@ class BaseRepository(Generic[M]):
         return number if number.bit_length() <= self._key_bits else None
 
     def _check(self, fields: Mapping[str, Any]) -> None:
-        if fields.keys() <= self._settable:
-            return
-        if unknown := fields.keys() - self._settable - self.protected:
-            raise UnknownField(self.model.__name__, unknown, self._settable)
-        raise ProtectedField(self.model.__name__, fields.keys() & self.protected)
+        if unknown := fields.keys() - self._fields:
+            raise UnknownField(self.model.__name__, unknown, self._fields - self.protected)
+        if protected := fields.keys() & self.protected:
+            raise ProtectedField(self.model.__name__, protected)
 
 
 class UserRepository(BaseRepository[User]):
@@ -208,8 +210,8 @@ class TagRepository(BaseRepository[Tag]):
     async def get_or_create(self, name: str) -> Tag:
         """The tag of this name. Two statements. At READ COMMITTED, two callers at once get the same row.
 
-        Raises NoResultFound where somebody deletes the tag between the two; above READ COMMITTED, PostgreSQL raises a
-        serialization failure for one of two that add the same name at once.
+        A transaction whose view is older than the tag meets a conflict (`is_conflict`): above READ COMMITTED, and on
+        SQLite where it has read before. NoResultFound where somebody deletes the tag between the two statements.
         """
         await self.session.execute(_insert_unless_there(self.session, Tag).values(name=name))
         return (await self.session.scalars(select(Tag).where(Tag.name == name))).one()
@@ -224,10 +226,10 @@ class AccountRepository(BaseRepository[Account]):
     async def lock(self, *keys: int) -> dict[int, Account]:
         """The accounts by key, as they are now, and nobody else's to change until this transaction ends.
 
-        Rows are locked in the order of their keys, so that no two transactions that lock once wait in a circle. One
-        that locks several times can still close a circle: it locks all its accounts first, in one call, or is retried.
-        FOR NO KEY UPDATE: whoever adds a row that points to an account need not wait. SQLite has no locks on rows:
-        there the whole transaction has to begin with the write lock.
+        Rows are locked in the order of their keys, so that no two transfers by themselves wait in a circle. Several in
+        one transaction can, unless one `lock` of all their accounts comes first. FOR NO KEY UPDATE: whoever adds a row
+        that points to an account need not wait. SQLite has no locks on rows: there the whole transaction has to begin
+        with the write lock.
         """
         possible = [number for key in keys if (number := self._possible(key)) is not None]
         rows = select(Account).where(Account.id.in_(possible)).order_by(Account.id)

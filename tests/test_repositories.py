@@ -29,7 +29,7 @@ from sqlalchemy.orm import (
     selectinload,
 )
 
-from course_lib.db import create_session_factory
+from course_lib.db import create_session_factory, is_conflict
 from course_lib.errors import CourseError, ModelRefused, OutOfRange, ProtectedField, UnknownField
 from course_lib.lab.sql import watch
 from course_lib.models import MAX_ID, Post, Tag, User, post_tags
@@ -287,6 +287,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], type[CourseError], list[str]]] = [
     ({"nickname": "e"}, UnknownField, ["nickname"]),
     ({"nickname": "e", "age": 3, "id": 7}, UnknownField, ["age", "nickname"]),
     ({"posts": []}, UnknownField, ["posts"]),
+    ({"balance": 5}, UnknownField, ["balance"]),
     ({"__class__": Tag}, UnknownField, ["__class__"]),
     ({"id": 7}, ProtectedField, ["id"]),
     ({"is_admin": True, "id": 7}, ProtectedField, ["id", "is_admin"]),
@@ -311,6 +312,11 @@ async def test_a_field_that_is_unknown_or_protected_is_named_before_any_statemen
 async def test_an_unknown_field_is_answered_with_the_fields_there_are() -> None:
     with pytest.raises(UnknownField, match=r"Tag has no field label; it has name$"):
         await TagRepository(UNBOUND).create({"label": "x"})
+
+
+async def test_a_time_that_the_model_does_not_have_is_unknown_and_not_protected() -> None:
+    with pytest.raises(UnknownField, match="Tag has no field created_at"):
+        await TagRepository(UNBOUND).create({"created_at": datetime.now(UTC)})
 
 
 async def test_nobody_sets_a_balance(session: AsyncSession) -> None:
@@ -431,6 +437,60 @@ async def test_a_tag_deleted_between_the_two_statements_is_missed(
 
     with pytest.raises(NoResultFound):
         await TagRepository(session).get_or_create("gone")
+
+
+async def test_a_tag_younger_than_the_view_of_a_transaction_is_a_conflict(
+    session: AsyncSession, sessions: async_sessionmaker[AsyncSession]
+) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    await session.execute(select(Tag))
+    async with sessions.begin() as other:
+        await TagRepository(other).get_or_create("new")
+
+    with pytest.raises(DBAPIError) as caught:
+        await TagRepository(session).get_or_create("new")
+    assert is_conflict(caught.value)
+
+
+async def test_a_tag_that_is_there_uses_up_an_id(session: AsyncSession) -> None:
+    tags = TagRepository(session)
+    keys = [(await tags.get_or_create(name)).id for name in ("x", "x", "x", "y")]
+
+    assert keys == [1, 1, 1, 4]
+
+
+async def lock_in_turn(
+    sessions: async_sessionmaker[AsyncSession], *calls: tuple[int, ...], everybody: asyncio.Barrier
+) -> None:
+    async with sessions() as session:
+        if session.get_bind().dialect.name == "postgresql":
+            await session.execute(text("SET LOCAL deadlock_timeout = '10ms'"))
+        for keys in calls:
+            await AccountRepository(session).lock(*keys)
+            await asyncio.wait_for(everybody.wait(), 30) if len(calls) > 1 and keys == calls[0] else None
+
+
+@with_people
+async def test_transactions_that_lock_once_never_wait_in_a_circle(
+    sessions: async_sessionmaker[AsyncSession],
+) -> None:
+    alone = asyncio.Barrier(1)
+    ways = [(1, 2, 3), (3, 2, 1), (2, 3, 1), (3, 1, 2)] * 5
+
+    await asyncio.gather(*[lock_in_turn(sessions, keys, everybody=alone) for keys in ways])
+
+
+@with_people
+async def test_transactions_that_lock_twice_can_wait_in_a_circle(
+    sessions: async_sessionmaker[AsyncSession],
+) -> None:
+    both = asyncio.Barrier(2)
+    turns = [lock_in_turn(sessions, (a,), (b,), everybody=both) for a, b in [(1, 2), (2, 1)]]
+    outcomes = await asyncio.gather(*turns, return_exceptions=True)
+
+    conflicts = [isinstance(outcome, DBAPIError) and is_conflict(outcome) for outcome in outcomes]
+    assert sum(conflicts) == (1 if sessions.kw["bind"].dialect.name == "postgresql" else 0)
 
 
 # Models of other people
