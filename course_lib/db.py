@@ -125,7 +125,9 @@ class Hidden(str):
 
 
 class HiddenText(TypeDecorator[str]):
-    """Text that shows in no log of ours: SQLAlchemy's at DEBUG prints rows, and aiosqlite's prints parameters."""
+    """Text that shows in no log, neither with the rows of SQLAlchemy's at DEBUG nor with aiosqlite's parameters, where
+    the statement knows the column: `text()` does not.
+    """
 
     impl = String
     cache_ok = True

@@ -27,10 +27,7 @@ MAX_SKIP = 2**31 - 1
 
 
 def _insert_unless_there(session: AsyncSession, table: Any) -> Any:
-    """INSERT … ON CONFLICT DO NOTHING: both databases have it, SQLAlchemy has no common word for it.
-
-    A row that is there already still uses up an id, on both.
-    """
+    """INSERT … ON CONFLICT DO NOTHING, for which SQLAlchemy has no common word. It uses up an id in any case."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table).on_conflict_do_nothing()
 
@@ -50,8 +47,8 @@ class BaseRepository(Generic[M]):
     """Find, add, change and remove rows of one model. A whole number that its key cannot hold finds nothing;
     a key that is no whole number raises OutOfRange.
 
-    The model has a table for itself and one key, SMALLINT, INTEGER or BIGINT under any name; a subclass for another
-    one raises ModelRefused where it is written.
+    The model has a table of its own and one key, SMALLINT, INTEGER or BIGINT under any name; a subclass for any other
+    model raises ModelRefused where it is written.
 
     Costs in statements: `get` 0 for an object already loaded, else 1; `update` of no fields as much as `get`; every
     other method 1. What a statement's options load costs more: `selectinload` one per 500 rows.
@@ -74,18 +71,12 @@ class BaseRepository(Generic[M]):
         mapper: Any = inspect(cls.model, raiseerr=False)
         if refusal := _refusal(mapper):
             raise ModelRefused(getattr(cls.model, "__name__", str(cls.model)), refusal)
-        key = mapper.primary_key[0]
+        key, columns = mapper.primary_key[0], mapper.columns.items()
+        wide, narrow = isinstance(key.type, BigInteger), isinstance(key.type, SmallInteger)
         cls._key_name = mapper.get_property_by_column(key).key
-        cls._key_bits = (
-            63 if isinstance(key.type, BigInteger) else 15 if isinstance(key.type, SmallInteger) else 31
-        )
+        cls._key_bits = 63 if wide else 15 if narrow else 31
         cls.protected = cls.protected | {cls._key_name}
-        stored = {
-            name
-            for name, column in mapper.columns.items()
-            if isinstance(column, Column) and not column.computed
-        }
-        cls._fields = frozenset(stored)
+        cls._fields = frozenset(name for name, c in columns if isinstance(c, Column) and not c.computed)
         cls._deletion = delete(cls.model).where(getattr(cls.model, cls._key_name) == bindparam("key"))
 
     def __init__(self, session: AsyncSession) -> None:
