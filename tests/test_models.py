@@ -164,15 +164,16 @@ async def test_an_update_in_plain_sql_leaves_the_time_of_the_last_change(session
     assert after > before
 
 
-async def test_an_address_reads_as_the_database_holds_it_before_and_after_a_flush(
+async def test_what_has_one_spelling_reads_as_the_database_holds_it_before_and_after_a_flush(
     session: AsyncSession,
 ) -> None:
-    eve = User(**EVE | {"email": "Eve@Example.org"})
-    before = eve.email
+    eve = User(**EVE | {"email": "Eve@Example.org", "username": "Eve"})
+    before = eve.email, eve.username
     session.add(eve)
     await session.flush()
 
-    assert before == eve.email == await session.scalar(select(User.email).where(User.username == "eve"))
+    assert before == (eve.email, eve.username) == ("eve@example.org", "eve")
+    assert (await session.execute(select(User.email, User.username).where(User.id == eve.id))).one() == before
 
 
 async def test_a_user_is_found_by_the_address_in_capitals(session: AsyncSession) -> None:
