@@ -4,7 +4,7 @@ A helper for queries, and no wall around SQLAlchemy: its methods take a `Select`
 wish. To test a caller, give it a database; who wants a fake in its place needs methods that take no `Select`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter, index
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -108,8 +108,7 @@ class BaseRepository(Generic[M]):
 
         One statement for up to 32,700 values (rows times fields), which the drivers can take; more of them for more.
         """
-        for fields in rows:
-            self._check(fields)
+        self._check(set().union(*rows))
         if not rows:
             return []
         found = await self.session.scalars(
@@ -161,10 +160,10 @@ class BaseRepository(Generic[M]):
             raise OutOfRange(self._key_name, key, 1, 2**self._key_bits - 1)
         return number if number.bit_length() <= self._key_bits else None
 
-    def _check(self, fields: Mapping[str, Any]) -> None:
-        if unknown := fields.keys() - self._fields:
+    def _check(self, fields: Iterable[str]) -> None:
+        if unknown := set(fields) - self._fields:
             raise UnknownField(self.model.__name__, unknown, self._fields - self.protected)
-        if protected := fields.keys() & self.protected:
+        if protected := self.protected.intersection(fields):
             raise ProtectedField(self.model.__name__, protected)
 
 
