@@ -102,7 +102,7 @@ def one_spelling(text: str) -> str:
     Made here and nowhere else: the lower() of Python, SQLite and PostgreSQL disagree, but none changes what this gives,
     if Python knows the letters. Source: the Unicode Standard, section 3.13; lower() is there for Cherokee.
     """
-    return normalize("NFKC", normalize("NFKC", text).casefold().lower())
+    return normalize("NFKC", normalize("NFKD", text).casefold().lower())
 
 
 class OneSpelling(TypeDecorator[str]):

@@ -40,7 +40,11 @@ def _refusal(mapper: Any) -> str | None:
         return "shares its rows with other models (inheritance)"
     if len(mapper.primary_key) > 1:
         return "has a key of several columns"
-    return None if isinstance(mapper.primary_key[0].type, Integer) else "has a key that is no whole number"
+    return (
+        None
+        if isinstance(mapper.primary_key[0].type, Integer)
+        else "has a key that is no Integer, SmallInteger or BigInteger"
+    )
 
 
 class BaseRepository(Generic[M]):
@@ -72,7 +76,8 @@ class BaseRepository(Generic[M]):
         if refusal := _refusal(mapper):
             raise ModelRefused(getattr(cls.model, "__name__", str(cls.model)), refusal)
         key, columns = mapper.primary_key[0], mapper.columns.items()
-        wide, narrow = isinstance(key.type, BigInteger), isinstance(key.type, SmallInteger)
+        kind = key.type.dialect_impl(postgresql.dialect())  # type: ignore[no-untyped-call]
+        wide, narrow = isinstance(kind, BigInteger), isinstance(kind, SmallInteger)
         cls._key_name = mapper.get_property_by_column(key).key
         cls._key_bits = 63 if wide else 15 if narrow else 31
         cls.protected = cls.protected | {cls._key_name}

@@ -519,6 +519,11 @@ class Slip(Other):
     parcel_no: Mapped[int] = mapped_column(ForeignKey(Parcel.number))
 
 
+class Crate(Other):
+    __tablename__ = "crates"
+    id: Mapped[int] = mapped_column(Integer().with_variant(BigInteger(), "postgresql"), primary_key=True)
+
+
 class Pair(Other):
     __tablename__ = "pairs"
     a: Mapped[int] = mapped_column(primary_key=True)
@@ -555,6 +560,10 @@ class SlipRepository(BaseRepository[Slip]):
     model = Slip
 
 
+class CrateRepository(BaseRepository[Crate]):
+    model = Crate
+
+
 @pytest.fixture
 async def others(session: AsyncSession) -> AsyncSession:
     connection = await session.connection()
@@ -564,7 +573,7 @@ async def others(session: AsyncSession) -> AsyncSession:
 
 REFUSED: list[tuple[Any, str]] = [
     (Pair, "Pair has a key of several columns"),
-    (Word, "Word has a key that is no whole number"),
+    (Word, "Word has a key that is no Integer, SmallInteger or BigInteger"),
     (Tram, "Tram shares its rows with other models"),
     (Ferry, "Ferry shares its rows with other models"),
     (Vehicle, "Vehicle shares its rows with other models"),
@@ -615,6 +624,12 @@ async def test_every_whole_number_that_the_column_holds_can_be_a_key(others: Asy
     found = await ParcelRepository(others).get(key)
     assert found is not None
     assert found.number == key
+
+
+async def test_a_type_that_is_wider_on_one_database_is_served_as_wide_as_it_is(others: AsyncSession) -> None:
+    await others.execute(insert(Crate), {"id": 2**40})
+
+    assert getattr(await CrateRepository(others).get(2**40), "id", None) == 2**40
 
 
 @pytest.mark.parametrize("key", [2**15, 2**31, 2**63, -(2**63) - 1, pytest.param(10**5000, id="10**5000")])
