@@ -589,6 +589,17 @@ def test_a_model_that_cannot_be_served_is_refused_where_the_class_is_written(mod
         type("Repository", (BaseRepository,), {"model": model})
 
 
+def test_a_repository_can_be_written_before_the_models_that_its_model_points_to() -> None:
+    class Apart(DeclarativeBase): ...
+
+    class Early(Apart):
+        __tablename__ = "early"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        later: Mapped[list["Later"]] = relationship()  # type: ignore[name-defined]  # noqa: F821
+
+    assert type("Repository", (BaseRepository,), {"model": Early})
+
+
 def test_a_class_between_needs_no_model() -> None:
     class Between(BaseRepository[Any]): ...
 
