@@ -2,7 +2,7 @@
 
     errors          what can go wrong, by name
     settings        where the database is: COURSE_DATABASE
-    db              engine, session factory, Base, UTC timestamps
+    db              engine, session factory, Base, UTC timestamps, one spelling of names
     models          User, Post, Tag, Account, Transfer
     eager_loading   what to fetch along with a row
     pagination      pages by number and pages by key

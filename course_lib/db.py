@@ -1,12 +1,13 @@
 """One engine per database and event loop, one session per piece of work, and timestamps that are always UTC.
 
-The SQLite part follows "Serializable isolation / Savepoints / Transactional DDL" in SQLAlchemy's page on SQLite:
-the driver starts no transaction by itself, so the engine says BEGIN.
+The SQLite part follows "Enabling Non-Legacy SQLite Transactional Modes" in SQLAlchemy's page on SQLite, the way with
+events, which every Python has: the driver starts no transaction by itself, so the engine says BEGIN.
 """
 
 import re
 from datetime import UTC, datetime
 from typing import Any
+from unicodedata import normalize
 
 from sqlalchemy import (
     URL,
@@ -48,7 +49,7 @@ NO_CONNECTION = ("08", "53", "57P")
 def create_engine(
     url: URL | str, *, foreign_keys: bool = True, timeouts: Timeouts | None = None, **options: Any
 ) -> AsyncEngine:
-    """An engine that behaves the same on SQLite and PostgreSQL; it connects when first used.
+    """An engine with SQLite's traps closed; it connects when first used.
 
     Errors do not show parameters, which may be secrets. `options` go to SQLAlchemy's `create_async_engine`.
     `foreign_keys=False` is for migrations on SQLite, which rebuild tables.
@@ -149,14 +150,46 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class LowerCase(TypeDecorator[str]):
-    """Text that is written and searched in lower case, so that Ann@x.org and ann@x.org are one address."""
+def one_spelling(text: str) -> str:
+    """The same for Ann, ANN and full-width Ａｎｎ, for ß and SS, σ and ς, for é as one sign or as two.
+
+    Made here and nowhere else: the lower() of Python, SQLite and PostgreSQL disagree, but none changes what this gives,
+    if Python knows the letters. Source: the Unicode Standard, section 3.13; lower() is there for Cherokee.
+    """
+    return normalize("NFKC", normalize("NFKD", text).casefold().lower())
+
+
+class OneSpelling(TypeDecorator[str]):
+    """Text that SQLAlchemy writes and searches in one spelling. What was typed is not kept: straße@x.org is stored as
+    strasse@x.org, another mailbox perhaps. Who sends mail keeps the address as typed too, in a column beside it.
+    """
 
     impl = String
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return value and value.lower()
+        return value and one_spelling(value)
+
+
+class Hidden(str):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class HiddenText(TypeDecorator[str]):
+    """Text that shows in no log, neither with the rows of SQLAlchemy's at DEBUG nor with aiosqlite's parameters, where
+    the statement knows the column: `text()` does not.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else Hidden(value)
+
+    process_result_value = process_bind_param
 
 
 class utc_now(FunctionElement[datetime]):  # noqa: N801  SQL functions are written in lower case
@@ -202,12 +235,13 @@ def is_unavailable(error: Exception) -> bool:
 
 
 def violated_constraint(error: IntegrityError) -> str:
-    """The name of the constraint: 'uq_users_email', 'ck_users_email_length'.
+    """The name of a CHECK or of a UNIQUE on one column: 'ck_users_email_length', 'uq_users_email'.
 
-    PostgreSQL tells it. SQLite tells the column of a unique one, and the naming convention makes the name of it.
+    PostgreSQL tells it. SQLite tells the column of a unique one, and the naming convention makes the name of it. For
+    other rules (a key, NOT NULL, several columns) it is what the database says, and that differs.
     """
     if name := getattr(error.driver_exception, "constraint_name", None):
         return str(name)
     told = str(error.orig)
-    unique = re.match(r"UNIQUE constraint failed: (\w+)\.(\w+)", told)
+    unique = re.fullmatch(r"UNIQUE constraint failed: (\w+)\.(\w+)", told)
     return f"uq_{unique[1]}_{unique[2]}" if unique else told.rpartition(": ")[2]

@@ -13,7 +13,8 @@ CourseError
 ├── InsufficientFunds       a balance smaller than the amount
 ├── KeyReused               one idempotency key of a payer for two different transfers
 ├── Conflict                another transaction was in the way, also after every retry
-└── InvalidCursor           a cursor that we did not sign for this listing
+├── InvalidCursor           a cursor that we did not sign for this listing
+└── ModelRefused            a model that BaseRepository cannot serve
 """
 
 from collections.abc import Iterable
@@ -48,22 +49,31 @@ class SettingNotUnderstood(CourseError):
         super().__init__(f"{name} is {value!r}; it must be {wanted}")
 
 
+def _shown(value: object) -> str:
+    """A message must not fail, and Python refuses to write out a number of thousands of digits."""
+    try:
+        shown = repr(value)
+    except ValueError:
+        return "a number too long to show"
+    return shown if len(shown) <= 100 else f"{shown[:99]}…"
+
+
 class NotFound(CourseError):
     def __init__(self, thing: str, key: object) -> None:
         self.thing, self.key = thing, key
-        super().__init__(f"there is no {thing} {key!r}")
+        super().__init__(f"there is no {thing} {_shown(key)}")
 
 
 class AlreadyExists(CourseError):
     def __init__(self, thing: str, field: str, value: object) -> None:
         self.thing, self.field, self.value = thing, field, value
-        super().__init__(f"a {thing} with {field} {value!r} already exists")
+        super().__init__(f"a {thing} with {field} {_shown(value)} already exists")
 
 
 class InUse(CourseError):
     def __init__(self, thing: str, key: object) -> None:
         self.thing, self.key = thing, key
-        super().__init__(f"{thing} {key!r} is still in use by other rows")
+        super().__init__(f"{thing} {_shown(key)} is still in use by other rows")
 
 
 class UnknownField(CourseError):
@@ -81,7 +91,11 @@ class ProtectedField(CourseError):
 class OutOfRange(CourseError):
     def __init__(self, name: str, value: object, lowest: int, highest: int) -> None:
         self.name, self.value, self.lowest, self.highest = name, value, lowest, highest
-        super().__init__(f"{name} is {value!r}; it must be a whole number from {lowest} to {highest}")
+        # numpy's int64 and True are whole numbers too, and not what is asked for.
+        kind = ", as an int" if hasattr(value, "__index__") and type(value) is not int else ""
+        super().__init__(
+            f"{name} is {_shown(value)}; it must be a whole number from {lowest} to {highest}{kind}"
+        )
 
     @classmethod
     def check(cls, name: str, value: object, lowest: int, highest: int) -> None:
@@ -93,7 +107,7 @@ class OutOfRange(CourseError):
 class SameAccount(CourseError):
     def __init__(self, account_id: int) -> None:
         self.account_id = account_id
-        super().__init__(f"account {account_id} cannot pay itself")
+        super().__init__(f"account {_shown(account_id)} cannot pay itself")
 
 
 class InsufficientFunds(CourseError):
@@ -120,3 +134,11 @@ class InvalidCursor(CourseError):
     def __init__(self, cursor: str) -> None:
         self.cursor = cursor
         super().__init__(f"cursor {cursor[:40]!r} was not made by this listing, or was changed on its way")
+
+
+class ModelRefused(CourseError):
+    def __init__(self, model: str, reason: str) -> None:
+        self.model, self.reason = model, reason
+        super().__init__(
+            f"{model} {reason}; BaseRepository does not serve that: use the session's own methods"
+        )

@@ -1,6 +1,7 @@
-"""The tables of a blog whose readers also hold accounts, with every rule that the database itself can keep."""
+"""The tables of a blog whose readers also hold accounts, with the rules this course needs, kept by the database."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -16,13 +17,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from course_lib.db import Base, LowerCase, UtcDateTime, utc_now
+from course_lib.db import Base, HiddenText, OneSpelling, UtcDateTime, one_spelling, utc_now
 
 MAX_ID = 2**31 - 1
-"""The largest INTEGER of PostgreSQL, and so the largest key."""
+"""The largest INTEGER of PostgreSQL, and so the largest key here. A table that may outgrow it takes BigInteger from its
+first day: to widen a key later rewrites the table.
+"""
 
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
-"""Without it SQLite gives the id of a deleted row to the next one, and with it all that still points there."""
+"""An id that was once committed is never given again. Without it SQLite gives the highest id, once deleted, to the next
+row, and with it all that still points there. Its price is a second write for each INSERT (sqlite.org/autoinc.html).
+"""
 
 
 def _at_most(column: str, length: int) -> CheckConstraint:
@@ -35,7 +40,10 @@ class Numbered:
 
 
 class Timestamped:
-    """Two times in UTC, filled by the database and readable after a flush (eager_defaults asks with RETURNING)."""
+    """Two times in UTC, filled by the database at an INSERT and readable after a flush (eager_defaults: RETURNING).
+
+    `updated_at` moves with each UPDATE that SQLAlchemy writes. Plain SQL has to set it, or a trigger of your own.
+    """
 
     __mapper_args__ = {"eager_defaults": True}
 
@@ -51,12 +59,13 @@ class User(Numbered, Timestamped, Base):
         _at_most("email", 255),
         _at_most("username", 50),
         CheckConstraint("email = lower(email)", name="email_lower_case"),
+        CheckConstraint("username = lower(username)", name="username_lower_case"),
         NEVER_REUSE_IDS,
     )
 
-    email: Mapped[str] = mapped_column(LowerCase(255), unique=True)
-    username: Mapped[str] = mapped_column(String(50), unique=True)
-    hashed_password: Mapped[str] = mapped_column(String(255))
+    email: Mapped[str] = mapped_column(OneSpelling(255), unique=True)
+    username: Mapped[str] = mapped_column(OneSpelling(50), unique=True)
+    hashed_password: Mapped[str] = mapped_column(HiddenText(255))
     is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
 
@@ -67,10 +76,10 @@ class User(Numbered, Timestamped, Base):
         back_populates="owner", passive_deletes="all", lazy="raise"
     )
 
-    @validates("email")
-    def _lower_case(self, _: str, email: str) -> str:
+    @validates("email", "username")
+    def _one_spelling(self, _: str, typed: Any) -> Any:
         # What the database will hold, so that the object says the same before it is read back.
-        return email and email.lower()
+        return one_spelling(typed) if isinstance(typed, str) else typed
 
 
 post_tags = Table(

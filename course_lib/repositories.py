@@ -1,48 +1,107 @@
 """Where the queries live: one class per model, holding a session it was given; it flushes and never commits.
 
-The general methods take a `Select` where a caller wants another query, instead of a parameter for every wish.
+A helper for queries, and no wall around SQLAlchemy: its methods take a `Select` instead of a parameter for every
+wish. To test a caller, give it a database; who wants a fake in its place needs methods that take no `Select`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter, index
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from sqlalchemy import CursorResult, Select, case, delete, exists, func, insert, inspect, select, update
+from sqlalchemy import (
+    CursorResult,
+    Select,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapper
+from sqlalchemy.schema import Column, Table
+from sqlalchemy.types import BigInteger, Integer, SmallInteger
 
-from course_lib.db import Base
 from course_lib.eager_loading import author_and_tags
-from course_lib.errors import OutOfRange, ProtectedField, UnknownField
-from course_lib.models import MAX_ID, Account, Post, Tag, Transfer, User, post_tags
+from course_lib.errors import ModelRefused, OutOfRange, ProtectedField, UnknownField
+from course_lib.models import Account, Post, Tag, Transfer, User, post_tags
 from course_lib.pagination import primary_key
 
-M = TypeVar("M", bound=Base)
+M = TypeVar("M", bound=DeclarativeBase)
 
 MAX_LIMIT = 1_000
 MAX_SKIP = 2**31 - 1
 
 
 def _insert_unless_there(session: AsyncSession, table: Any) -> Any:
-    """INSERT … ON CONFLICT DO NOTHING: both databases have it, SQLAlchemy has no common word for it."""
+    """INSERT … ON CONFLICT DO NOTHING, for which SQLAlchemy has no common word. It uses up an id in any case."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table).on_conflict_do_nothing()
 
 
+def _refusal(mapper: Any) -> str | None:
+    """Why BaseRepository cannot serve a model truly, or None."""
+    if not isinstance(mapper, Mapper) or not isinstance(mapper.local_table, Table):
+        return "is no model with a table of its own"
+    if mapper.inherits or mapper.polymorphic_on is not None:
+        return "shares its rows with other models (inheritance)"
+    if len(mapper.primary_key) > 1:
+        return "has a key of several columns"
+    return (
+        None
+        if isinstance(mapper.primary_key[0].type, Integer)
+        else "has a key that is no Integer, SmallInteger or BigInteger"
+    )
+
+
 class BaseRepository(Generic[M]):
-    """Find, add, change and remove rows of one model. A whole number that no row can have finds nothing;
+    """Find, add, change and remove rows of one model. A whole number that its key cannot hold finds nothing;
     a key that is no whole number raises OutOfRange.
 
-    Costs in statements: `get` 0 for an object already loaded, else 1; every other method 1.
+    The model has a table of its own and one key, SMALLINT, INTEGER or BIGINT under any name; a subclass for any other
+    model raises ModelRefused where it is written.
+
+    Costs in statements: `get` 0 for an object already loaded, else 1; `update` of no fields as much as `get`; every
+    other method 1. What a statement's options load costs more: `selectinload` one per 500 rows.
     """
 
     model: type[M]
-    protected: ClassVar[frozenset[str]] = frozenset({"id", "created_at", "updated_at"})
+    protected: ClassVar[frozenset[str]] = frozenset({"created_at", "updated_at"})
+    """Fields that callers cannot set. A subclass adds its own, and the key is added by itself."""
+
+    _key_name: ClassVar[str]
+    _key_bits: ClassVar[int]
+    _fields: ClassVar[frozenset[str]]
+    _deletion: ClassVar[Any]
+
+    def __init_subclass__(cls) -> None:
+        """What the model says of its key and its fields, read once."""
+        super().__init_subclass__()
+        if not hasattr(cls, "model"):
+            return
+        mapper: Any = inspect(cls.model, raiseerr=False)
+        if refusal := _refusal(mapper):
+            raise ModelRefused(getattr(cls.model, "__name__", str(cls.model)), refusal)
+        key, columns = mapper.primary_key[0], mapper.columns.items()
+        kind = key.type.dialect_impl(postgresql.dialect())  # type: ignore[no-untyped-call]
+        wide, narrow = isinstance(kind, BigInteger), isinstance(kind, SmallInteger)
+        cls._key_name = mapper.get_property_by_column(key).key
+        cls._key_bits = 63 if wide else 15 if narrow else 31
+        cls.protected = cls.protected | {cls._key_name}
+        cls._fields = frozenset(name for name, c in columns if isinstance(c, Column) and not c.computed)
+        cls._deletion = delete(cls.model).where(getattr(cls.model, cls._key_name) == bindparam("key"))
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def get(self, key: int) -> M | None:
-        return await self.session.get(self.model, key) if self._possible(key) else None
+        possible = self._possible(key)
+        return None if possible is None else await self.session.get(self.model, possible)
 
     async def get_multi(
         self, statement: Select[M] | None = None, *, skip: int = 0, limit: int = 100
@@ -66,8 +125,7 @@ class BaseRepository(Generic[M]):
 
         One statement for up to 32,700 values (rows times fields), which the drivers can take; more of them for more.
         """
-        for fields in rows:
-            self._check(fields)
+        self._check(set().union(*rows))
         if not rows:
             return []
         found = await self.session.scalars(
@@ -75,21 +133,28 @@ class BaseRepository(Generic[M]):
             [dict(fields) for fields in rows],
             execution_options={"insertmanyvalues_page_size": len(rows)},
         )
-        return sorted(found, key=lambda row: cast(Any, row).id)
+        return sorted(found, key=attrgetter(self._key_name))
 
     async def update(self, key: int, fields: Mapping[str, Any]) -> M | None:
         """The changed row, read back from the database, or None. Raises UnknownField, ProtectedField."""
         self._check(fields)
-        if not fields or not self._possible(key):
+        possible = self._possible(key)
+        if not fields or possible is None:
             return await self.get(key)
-        change = update(self.model).where(self._is(key)).values(dict(fields)).returning(self.model)
+        row = getattr(self.model, self._key_name) == possible
+        change = update(self.model).where(row).values(dict(fields)).returning(self.model)
         return await self.session.scalar(change, execution_options={"populate_existing": True})
 
     async def delete(self, key: int) -> bool:
         """Whether there was such a row. Rows that the database deletes along with it stay in the session, stale."""
-        if not self._possible(key):
+        possible = self._possible(key)
+        if possible is None:
             return False
-        result = await self.session.execute(delete(self.model).where(self._is(key)))
+        identity = inspect(self.model).identity_key_from_primary_key((possible,))
+        # To take an object out of the session costs as much as the rest, so only where it may be there.
+        held = identity in self.session.identity_map or self.session.new
+        synchronize = {"synchronize_session": "fetch" if held else False}
+        result = await self.session.execute(self._deletion, {"key": possible}, execution_options=synchronize)
         return cast(CursorResult[Any], result).rowcount > 0
 
     async def exists(self, statement: Select[M] | None = None) -> bool:
@@ -102,19 +167,20 @@ class BaseRepository(Generic[M]):
     def _rows(self, statement: Select[M] | None) -> Select[M]:
         return select(self.model) if statement is None else statement
 
-    def _is(self, key: int) -> Any:
-        return inspect(self.model).primary_key[0] == key
+    def _possible(self, key: int) -> int | None:
+        """The key as an int, or None for a number that its column cannot hold. Raises OutOfRange."""
+        try:
+            number = None if isinstance(key, bool) else index(key)
+        except TypeError:
+            number = None
+        if number is None:
+            raise OutOfRange(self._key_name, key, 1, 2**self._key_bits - 1)
+        return number if number.bit_length() <= self._key_bits else None
 
-    def _possible(self, key: int) -> bool:
-        if type(key) is not int:
-            raise OutOfRange("id", key, 1, MAX_ID)
-        return 1 <= key <= MAX_ID
-
-    def _check(self, fields: Mapping[str, Any]) -> None:
-        known = set(inspect(self.model).column_attrs.keys())
-        if unknown := fields.keys() - known:
-            raise UnknownField(self.model.__name__, unknown, known - self.protected)
-        if protected := fields.keys() & self.protected:
+    def _check(self, fields: Iterable[str]) -> None:
+        if unknown := set(fields) - self._fields:
+            raise UnknownField(self.model.__name__, unknown, self._fields - self.protected)
+        if protected := self.protected.intersection(fields):
             raise ProtectedField(self.model.__name__, protected)
 
 
@@ -149,7 +215,11 @@ class TagRepository(BaseRepository[Tag]):
     model = Tag
 
     async def get_or_create(self, name: str) -> Tag:
-        """The tag of this name. Two statements; two callers at once get the same row."""
+        """The tag of this name. Two statements. At READ COMMITTED, two callers at once get the same row.
+
+        A transaction whose view is older than the tag meets a conflict (`is_conflict`): above READ COMMITTED, and on
+        SQLite where it has read before. NoResultFound where somebody deletes the tag between the two statements.
+        """
         await self.session.execute(_insert_unless_there(self.session, Tag).values(name=name))
         return (await self.session.scalars(select(Tag).where(Tag.name == name))).one()
 
@@ -163,11 +233,14 @@ class AccountRepository(BaseRepository[Account]):
     async def lock(self, *keys: int) -> dict[int, Account]:
         """The accounts by key, as they are now, and nobody else's to change until this transaction ends.
 
-        Rows are locked in the order of their keys, so that two transfers never wait for each other. SQLite has no
-        locks on rows: there the whole transaction has to begin with the write lock.
+        Rows are locked in the order of their keys, so that no two transfers by themselves wait in a circle. Several in
+        one transaction can, unless one `lock` of all their accounts comes first. FOR NO KEY UPDATE: whoever adds a row
+        that points to an account need not wait. SQLite has no locks on rows: there the whole transaction has to begin
+        with the write lock.
         """
-        possible = [key for key in keys if self._possible(key)]
-        rows = select(Account).where(Account.id.in_(possible)).order_by(Account.id).with_for_update()
+        possible = [number for key in keys if (number := self._possible(key)) is not None]
+        rows = select(Account).where(Account.id.in_(possible)).order_by(Account.id)
+        rows = rows.with_for_update(key_share=True)
         found = await self.session.scalars(rows, execution_options={"populate_existing": True})
         return {account.id: account for account in found}
 

@@ -3,15 +3,21 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field, Secret, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, Secret, StringConstraints
 
+from course_lib.db import one_spelling
 from course_lib.models import MAX_ID
 from course_lib.transactions import MAX_AMOUNT
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
-Username = Annotated[str, StringConstraints(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_.-]+$")]
-Email = Annotated[EmailStr, StringConstraints(max_length=255, to_lower=True)]
+Username = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_.-]+$"),
+    AfterValidator(one_spelling),
+]
+Email = Annotated[EmailStr, AfterValidator(one_spelling), Field(max_length=255)]
 Password = Secret[Annotated[str, StringConstraints(min_length=8, max_length=128)]]
+"""Eight letters are for practice: NIST SP 800-63B-4, section 3.1.1.2, asks for 15 where a password is all there is."""
 
 
 def _may_be_left_out() -> Any:

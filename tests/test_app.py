@@ -149,7 +149,12 @@ def test_every_error_has_a_status_but_those_that_no_request_can_meet() -> None:
         if isinstance(kind, type) and issubclass(kind, errors.CourseError)
     }
 
-    assert kinds - STATUS.keys() == {errors.CourseError, DatabaseNotUnderstood, errors.SettingNotUnderstood}
+    assert kinds - STATUS.keys() == {
+        errors.CourseError,
+        DatabaseNotUnderstood,
+        errors.SettingNotUnderstood,
+        errors.ModelRefused,
+    }
     assert all(400 <= status < 600 for status in STATUS.values())
 
 

@@ -1,20 +1,31 @@
 """The engine behaves alike on both databases: transactions, foreign keys, times, and errors without secrets."""
 
 import asyncio
+import logging
+import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import pytest
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import URL, func, insert, inspect, literal, select, text, update
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
-from course_lib.db import Base, create_engine, is_conflict, violated_constraint
+from course_lib.db import (
+    Base,
+    Hidden,
+    create_engine,
+    create_session_factory,
+    is_conflict,
+    one_spelling,
+    violated_constraint,
+)
 from course_lib.lab.databases import fresh_url
 from course_lib.lab.sql import watch
-from course_lib.models import Post, Tag, User
+from course_lib.models import Post, Tag, User, post_tags
 
 NOON_IN_KARACHI = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=5)))
 ANN = {"email": "ann@example.org", "username": "ann", "hashed_password": "$argon2id$hash"}
@@ -157,6 +168,19 @@ async def test_a_violated_check_is_told_by_its_name(session: AsyncSession) -> No
     assert not is_conflict(caught.value)
 
 
+async def test_a_rule_on_several_columns_is_not_told_by_a_name_that_no_rule_has(
+    session: AsyncSession,
+) -> None:
+    await session.execute(insert(User).values(ANN))
+    await session.execute(insert(Post).values(title="x", content="", author_id=1))
+    await session.execute(insert(Tag).values(name="x"))
+    with pytest.raises(IntegrityError) as caught:
+        await session.execute(insert(post_tags).values([{"post_id": 1, "tag_id": 1}] * 2))
+
+    told = {"sqlite": "post_tags.post_id, post_tags.tag_id", "postgresql": "pk_post_tags"}
+    assert violated_constraint(caught.value) == told[session.get_bind().dialect.name]
+
+
 async def test_every_constraint_has_the_name_the_convention_gives_it(engine: AsyncEngine) -> None:
     def names(table: str) -> set[str | None]:
         found = inspector.get_unique_constraints(table), inspector.get_foreign_keys(table)
@@ -174,6 +198,47 @@ async def test_every_constraint_has_the_name_the_convention_gives_it(engine: Asy
         "fk_transfers_to_account_id",
         "uq_transfers_payer_and_key",
     }
+
+
+LETTERS = [
+    letter for letter in map(chr, range(1, sys.maxunicode + 1)) if category(letter) not in ("Cs", "Cn")
+]
+"""All that this Python knows; a database may know a newer Unicode."""
+
+
+def test_one_spelling_is_the_same_again_and_in_lower_case() -> None:
+    spelled = [one_spelling(letter) for letter in LETTERS]
+
+    assert [text for text in spelled if one_spelling(text) != text or text.lower() != text] == []
+
+
+async def test_neither_database_changes_the_one_spelling(session: AsyncSession) -> None:
+    spelled = "".join(map(one_spelling, LETTERS))
+
+    assert await session.scalar(select(func.lower(literal(spelled)))) == spelled
+
+
+async def test_no_log_shows_a_hash(url: URL, engine: AsyncEngine, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    talking = create_engine(url, echo="debug")
+    async with create_session_factory(talking).begin() as session:
+        session.add(User(**ANN))
+        await session.flush()
+        await session.execute(
+            insert(User), [ANN | {"email": f"{n}@x.org", "username": f"{n}"} for n in range(2)]
+        )
+        await session.execute(update(User).where(User.id == 1).values(hashed_password="$argon2id$other"))
+        hashes = (await session.scalars(select(User.hashed_password).order_by(User.id))).all()
+    await talking.dispose()
+
+    assert hashes == ["$argon2id$other", ANN["hashed_password"], ANN["hashed_password"]]
+    assert "INSERT INTO users" in caplog.text
+    assert "Row (" in caplog.text
+    assert "argon2" not in caplog.text
+
+
+def test_what_is_hidden_is_text_all_the_same() -> None:
+    assert (Hidden("x") == "x", str(Hidden("x")), repr(Hidden("x"))) == (True, "x", "'***'")
 
 
 async def test_a_time_without_a_zone_is_refused(session: AsyncSession) -> None:

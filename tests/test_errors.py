@@ -42,6 +42,11 @@ TOLD = [
     (errors.KeyReused("k"), {"key": "k"}, "idempotency key 'k' belongs to another transfer of this payer"),
     (errors.Conflict(5), {"attempts": 5}, "in the way, 5 time(s); nothing was changed"),
     (errors.InvalidCursor("c" * 99), {"cursor": "c" * 99}, f"cursor '{'c' * 40}' was not made"),
+    (
+        errors.ModelRefused("Pair", "has a key of several columns"),
+        {"model": "Pair", "reason": "has a key of several columns"},
+        "Pair has a key of several columns; BaseRepository does not serve that",
+    ),
 ]
 
 
@@ -78,6 +83,45 @@ def test_the_tree_in_the_docstring_names_every_error_in_the_order_of_the_module(
 def test_only_a_whole_number_between_the_bounds_is_in_range(value: object) -> None:
     with pytest.raises(OutOfRange, match=r"limit is .* from 1 to 10"):
         OutOfRange.check("limit", value, 1, 10)
+
+
+LONG = 10**5000
+"""Python refuses to write out so many digits."""
+TOLD_WITH_A_LONG_NUMBER: list[CourseError] = [
+    errors.OutOfRange("limit", LONG, 1, 10),
+    errors.OutOfRange("limit", (1, -LONG), 1, 10),
+    errors.NotFound("User", LONG),
+    errors.AlreadyExists("User", "id", LONG),
+    errors.InUse("User", LONG),
+    errors.SameAccount(LONG),
+]
+
+
+@pytest.mark.parametrize("error", TOLD_WITH_A_LONG_NUMBER, ids=lambda error: type(error).__name__)
+def test_a_message_is_made_of_any_number_and_the_error_keeps_it(error: CourseError) -> None:
+    assert "a number too long to show" in str(error)
+    assert any(value in (LONG, (1, -LONG)) for value in vars(error).values())
+
+
+def test_a_message_shortens_a_long_value() -> None:
+    assert len(str(errors.NotFound("User", "x" * 10_000))) < 150
+
+
+class Int64:
+    """A whole number that is no int, such as numpy's."""
+
+    def __index__(self) -> int:
+        return 5
+
+    def __repr__(self) -> str:
+        return "Int64(5)"
+
+
+def test_a_whole_number_of_another_type_is_told_what_is_wrong_with_it() -> None:
+    with pytest.raises(OutOfRange, match=r"^limit is Int64\(5\); it must .* from 1 to 10, as an int$"):
+        OutOfRange.check("limit", Int64(), 1, 10)
+    with pytest.raises(OutOfRange, match=r"from 1 to 10$"):
+        OutOfRange.check("limit", 11, 1, 10)
 
 
 @pytest.mark.parametrize("value", [1, 10])

@@ -254,6 +254,38 @@ async def test_sqlite_leaves_letters_beyond_z_as_they_are(sqlite_url: URL) -> No
     assert await ask(sqlite_url, "SELECT email FROM users WHERE id = 1") == ["Éva@x.org"]
 
 
+async def test_names_and_addresses_get_one_spelling_and_keep_it(empty_url: URL) -> None:
+    command.upgrade(config_for(empty_url), "0003")
+    await fill(empty_url, "0001")
+    await send(empty_url, "UPDATE users SET username = 'Ann', email = 'straße@x.org' WHERE id = 1")
+    command.upgrade(config_for(empty_url), "0004")
+
+    assert await ask(empty_url, "SELECT username FROM users ORDER BY id") == ["ann", "bo"]
+    assert await ask(empty_url, "SELECT email FROM users ORDER BY id") == ["strasse@x.org", "bo@x.org"]
+    with pytest.raises(IntegrityError, match="ck_users_username_lower_case"):
+        await send(empty_url, "UPDATE users SET username = 'Ann' WHERE id = 1")
+
+
+async def test_rows_that_would_become_one_are_named_and_nothing_is_changed(empty_url: URL) -> None:
+    command.upgrade(config_for(empty_url), "0003")
+    await fill(empty_url, "0001")
+    await send(empty_url, ADD_CY, "UPDATE users SET username = 'ANN' WHERE username = 'bo'")
+    await send(empty_url, "UPDATE users SET email = 'ὅσ@x.org' WHERE id = 1")
+    await send(
+        empty_url,
+        "UPDATE users SET email = 'ὅς@x.org' WHERE id = 3",
+        "UPDATE users SET username = 'Cy' WHERE id = 3",
+    )
+    before = await rows(empty_url)
+
+    with pytest.raises(CommandError) as caught:
+        command.upgrade(config_for(empty_url), "head")
+
+    assert "user 1 ('ὅσ@x.org') and user 3 ('ὅς@x.org') have one email" in str(caught.value)
+    assert "user 1 ('ann') and user 2 ('ANN') have one username" in str(caught.value)
+    assert await rows(empty_url) == before
+
+
 async def test_the_id_of_a_deleted_row_is_not_given_again_by_a_rebuilt_table(empty_url: URL) -> None:
     command.upgrade(config_for(empty_url), "0002")
     await fill(empty_url, "0001")
@@ -294,6 +326,7 @@ DRIFTS: dict[str, Callable[[Any], object]] = {
     "another clock": lambda table: table.alter_column("created_at", server_default=sa.text("'2020-01-01'")),
     "an index too many": lambda table: table.create_index("ix_users_created_at", ["created_at"]),
     "no UNIQUE": lambda table: table.drop_constraint("uq_users_username", type_="unique"),
+    "no CHECK of names": lambda table: table.drop_constraint("ck_users_username_lower_case", type_="check"),
     "no CHECK": lambda table: table.drop_constraint("ck_users_email_lower_case", type_="check"),
     "a CHECK too many": lambda table: table.create_check_constraint("ck_users_no_bo", "username <> 'bo'"),
 }

@@ -7,7 +7,7 @@ from sqlalchemy import Insert, delete, insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from course_lib.db import Base
+from course_lib.db import Base, violated_constraint
 from course_lib.lab.sql import watch
 from course_lib.models import MAX_ID, Account, Post, Tag, Transfer, User, post_tags
 
@@ -56,6 +56,7 @@ async def test_too_long_is_refused_by_a_check_and_not_by_a_type_alone(engine: As
         "ck_users_email_length",
         "ck_users_username_length",
         "ck_users_email_lower_case",
+        "ck_users_username_lower_case",
     }
 
 
@@ -105,15 +106,75 @@ async def test_an_address_with_capitals_is_refused_from_raw_sql(session: AsyncSe
         await session.execute(text("UPDATE users SET email = :email WHERE id = 2"), {"email": address})
 
 
-async def test_an_address_reads_as_the_database_holds_it_before_and_after_a_flush(
+SPELLINGS = {
+    "É": ("é", "É", "E\u0301", "e\u0301"),
+    "ß": ("ß", "ẞ", "ss", "SS", "ſs"),
+    "İ": ("İ", "i\u0307", "I\u0307"),
+    "Σ": ("ΑΣ", "ας", "ασ", "Ας"),
+    "full-width": ("Ｍｉｒａ2", "mira2", "MIRA２"),
+    "ᾷ": ("ᾷ", "ᾷ".upper(), "ᾷ".title()),
+    "Å": ("å", "Å", "\u212b", "A\u030a"),
+    "ligatures": ("ﬁﬂ", "FIFL", "fifl"),
+    "Cherokee": ("Ꭰ", "ꭰ"),
+    "titles": ("ǆ", "ǅ", "Ǆ", "DŽ"),
+}
+"""Ways to type one name."""
+TWO_WAYS = [
+    pytest.param(one, other, id=name)
+    for name, ways in SPELLINGS.items()
+    for one, other in zip(ways, ways[::-1], strict=True)
+]
+
+
+@pytest.mark.parametrize(("one", "other"), TWO_WAYS)
+async def test_an_address_is_found_again_in_every_spelling(
+    session: AsyncSession, one: str, other: str
+) -> None:
+    session.add(User(**EVE | {"email": f"{one}@x.org"}))
+    await session.flush()
+
+    for typed in (one, other):
+        assert await session.scalar(select(User.username).where(User.email == f"{typed}@x.org")) == "eve"
+    with pytest.raises(IntegrityError, match="email"):
+        await session.execute(insert(User).values(EVE | {"email": f"{other}@x.org", "username": "eve2"}))
+
+
+@pytest.mark.parametrize("pose", ["Tomas", "TOMAS", "ｔｏｍａｓ"])
+async def test_no_username_can_pose_as_another(session: AsyncSession, pose: str) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        await session.execute(insert(User).values(EVE | {"username": pose}))
+    assert violated_constraint(caught.value) == "uq_users_username"
+
+
+async def test_a_username_with_capitals_is_refused_from_raw_sql(session: AsyncSession) -> None:
+    pose = "INSERT INTO users (email, username, hashed_password) VALUES ('t@x.org', 'Tomas', '?')"
+    with pytest.raises(IntegrityError) as caught:
+        await session.execute(text(pose))
+    assert violated_constraint(caught.value) == "ck_users_username_lower_case"
+
+
+async def test_an_update_in_plain_sql_leaves_the_time_of_the_last_change(session: AsyncSession) -> None:
+    before = await session.scalar(select(User.updated_at).where(User.id == 1))
+    await session.execute(text("UPDATE users SET is_active = false WHERE id = 1"))
+    assert await session.scalar(select(User.updated_at).where(User.id == 1)) == before
+
+    await session.execute(update(User).where(User.id == 1).values(is_active=True))
+    after = await session.scalar(select(User.updated_at).where(User.id == 1))
+    assert before is not None
+    assert after is not None
+    assert after > before
+
+
+async def test_what_has_one_spelling_reads_as_the_database_holds_it_before_and_after_a_flush(
     session: AsyncSession,
 ) -> None:
-    eve = User(**EVE | {"email": "Eve@Example.org"})
-    before = eve.email
+    eve = User(**EVE | {"email": "Eve@Example.org", "username": "Eve"})
+    before = eve.email, eve.username
     session.add(eve)
     await session.flush()
 
-    assert before == eve.email == await session.scalar(select(User.email).where(User.username == "eve"))
+    assert before == (eve.email, eve.username) == ("eve@example.org", "eve")
+    assert (await session.execute(select(User.email, User.username).where(User.id == eve.id))).one() == before
 
 
 async def test_a_user_is_found_by_the_address_in_capitals(session: AsyncSession) -> None:
@@ -162,6 +223,17 @@ async def test_the_id_of_a_deleted_row_is_never_given_again(session: AsyncSessio
         await session.execute(delete(Tag).where(Tag.id == tag.id))
 
     assert tag.id == 8
+
+
+async def test_an_id_that_was_never_committed_may_be_given_again(session: AsyncSession) -> None:
+    ids = []
+    for name in ("first", "second"):
+        session.add(tag := Tag(name=name))
+        await session.flush()
+        ids.append(tag.id)
+        await session.rollback()
+
+    assert ids == ([7, 7] if session.get_bind().dialect.name == "sqlite" else [7, 8])
 
 
 async def test_a_user_takes_posts_and_their_tags_along_in_one_statement(

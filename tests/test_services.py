@@ -47,6 +47,7 @@ async def test_a_new_user_has_a_hash_and_no_rights(session: AsyncSession) -> Non
         (sign_up("eve", email="mira@example.org"), "email"),
         (sign_up("eve", email="MIRA@example.org"), "email"),
         (sign_up("mira", email="eve@example.org"), "username"),
+        (sign_up("Mira", email="eve@example.org"), "username"),
     ],
 )
 async def test_a_collision_on_sign_up_names_the_field_and_leaves_the_session_usable(
@@ -62,7 +63,7 @@ async def test_a_collision_on_sign_up_names_the_field_and_leaves_the_session_usa
 
 
 @pytest.mark.parametrize(
-    ("wanted", "field"), [(change(email="Mira@example.org"), "email"), (change(username="mira"), "username")]
+    ("wanted", "field"), [(change(email="Mira@example.org"), "email"), (change(username="Mira"), "username")]
 )
 async def test_a_collision_on_update_names_the_field_and_leaves_the_session_usable(
     session: AsyncSession, wanted: UserUpdate, field: str

@@ -1,6 +1,7 @@
 """Others who want the same row at the same moment: each race of lesson 06, with a certain outcome."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,7 @@ from course_lib.school.attempts.verdicts import NotYet
 
 Work = Callable[[AsyncSession], Awaitable[Any]]
 POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
+LOCK_ON_ROWS = re.compile("FOR (NO KEY )?UPDATE")
 LOCK_IN_PYTHON = (
     "waits for a lock of asyncio, which another call holds. Such a lock is a thing of this one process: whoever uses "
     "the database from another one, as a second server does, knows nothing of it. Let the database make them wait."
@@ -117,7 +119,7 @@ def locks_asked_for(engine: AsyncEngine) -> Iterator[list[object]]:
     asked: list[object] = []
 
     def note(connection: object, statement: object, *_: object) -> None:
-        if isinstance(statement, Select) and "FOR UPDATE" in str(statement.compile(dialect=POSTGRES)):
+        if isinstance(statement, Select) and LOCK_ON_ROWS.search(str(statement.compile(dialect=POSTGRES))):
             asked.append(statement)
 
     with listening(engine, before_execute=note):

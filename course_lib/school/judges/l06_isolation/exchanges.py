@@ -12,6 +12,7 @@ from course_lib.school.attempts.sandbox import finished
 from course_lib.school.attempts.verdicts import NotYet
 from course_lib.school.stages.bank_accounts import balances
 from course_lib.school.stages.races import (
+    LOCK_ON_ROWS,
     Work,
     at_once,
     ends,
@@ -105,7 +106,7 @@ def _of_a_failure(attempt: Attempt, shown: Interleaving, report: str) -> NotYet:
 def _of_a_loss(attempt: Attempt, report: str) -> NotYet:
     if _has_sent(attempt, "SKIP LOCKED"):
         return _skipped(attempt, f"{report}.")
-    if _has_sent(attempt, "FOR UPDATE"):
+    if any(LOCK_ON_ROWS.search(statement.text) for statement in attempt.sent):
         return attempt.not_yet(
             "stale under the lock",
             f"{report}: rows were locked, and what was written came from old balances.",
