@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib import errors, routers
 from course_lib.db import create_engine, create_session_factory, is_conflict
+from course_lib.services import feed
 from course_lib.settings import cursor_secret, database_url
 
 STATUS: dict[type[errors.CourseError], int] = {
@@ -40,7 +41,7 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
 
     app = FastAPIOffline(title="Course", lifespan=lifespan)  # /docs without asking another host for its parts
     app.state.sessions = create_session_factory(engine)
-    app.state.cursor_secret = cursor_secret()
+    app.state.feed = feed(cursor_secret())
     for router in (routers.users, routers.posts, routers.transfers):
         app.include_router(router)
     app.add_exception_handler(errors.CourseError, _answer_course_error)

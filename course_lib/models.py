@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, String, Table, Text, false, true
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, String, Table, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.sql.expression import false, text, true
 
 from course_lib.db import Base, LowerCase, UtcDateTime, utc_now
 
@@ -12,6 +13,9 @@ MAX_ID = 2**31 - 1
 
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 """Without it SQLite gives the id of a deleted row to the next one, and with it all that still points there."""
+
+PUBLISHED = {"sqlite_where": text("published = 1"), "postgresql_where": text("published")}
+"""What a partial index holds, in the words of a query: SQLite uses it where the two say the same, word by word."""
 
 
 def _at_most(column: str, length: int) -> CheckConstraint:
@@ -72,7 +76,11 @@ post_tags = Table(
 
 class Post(Numbered, Timestamped, Base):
     __tablename__ = "posts"
-    __table_args__ = (_at_most("title", 200), NEVER_REUSE_IDS)
+    __table_args__ = (
+        _at_most("title", 200),
+        Index("ix_posts_feed", "created_at", "id", **PUBLISHED),
+        NEVER_REUSE_IDS,
+    )
 
     title: Mapped[str] = mapped_column(String(200))
     content: Mapped[str] = mapped_column(Text)

@@ -142,14 +142,18 @@ async def test_the_end_of_the_application_closes_every_connection(engine: AsyncE
     assert "Connections in pool: 0" in engine.pool.status()
 
 
-def test_every_error_has_a_status_but_the_one_that_no_request_can_meet() -> None:
+def test_every_error_has_a_status_but_those_that_no_request_can_meet() -> None:
     kinds = {
         kind
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, errors.CourseError)
     }
 
-    assert kinds - STATUS.keys() == {errors.CourseError, DatabaseNotUnderstood}
+    assert kinds - STATUS.keys() == {
+        errors.CourseError,
+        DatabaseNotUnderstood,
+        errors.StatementRefused,
+    }
     assert all(400 <= status < 600 for status in STATUS.values())
 
 

@@ -35,7 +35,12 @@ TOLD = [
     ),
     (errors.KeyReused("k"), {"key": "k"}, "idempotency key 'k' belongs to a different transfer"),
     (errors.Conflict(5), {"attempts": 5}, "in the way, 5 time(s); nothing was changed"),
-    (errors.InvalidCursor("c" * 99), {"cursor": "c" * 99}, f"cursor '{'c' * 40}' was not made"),
+    (errors.InvalidCursor("c" * 99), {"cursor": "c" * 99}, f"cursor '{'c' * 40}' was not signed"),
+    (
+        errors.StatementRefused("it has LIMIT", "leave it out"),
+        {"reason": "it has LIMIT", "instead": "leave it out"},
+        "makes no listing: it has LIMIT; leave it out",
+    ),
 ]
 
 

@@ -33,7 +33,7 @@ T = TypeVar("T")
 DATABASES = ("sqlite", "postgres")
 PROJECT = Path(__file__).parents[1]
 VERSIONS = PROJECT / "migrations" / "versions"
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 ROWS: dict[str, tuple[str, ...]] = {
     "0001": (
         "INSERT INTO users (email, username, hashed_password) "
@@ -47,6 +47,7 @@ ROWS: dict[str, tuple[str, ...]] = {
         "INSERT INTO transfers (from_account_id, to_account_id, amount) VALUES (1, 2, 500)",
     ),
     "0003": (),
+    "0004": (),
 }
 """What people write at each revision."""
 
@@ -57,7 +58,7 @@ ADD_CY = "INSERT INTO users (email, username, hashed_password) VALUES ('cy@x.org
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0004", "0003"
+revision, down_revision = "0005", "0004"
 def upgrade():
     {upgrade}
 """
@@ -95,7 +96,7 @@ def project_with(folder: Path, *revisions: str, upgrade: str | None = None) -> P
     for revision in revisions:
         shutil.copy(next(VERSIONS.glob(f"{revision}_*.py")), versions)
     if upgrade:
-        (versions / "0004_next.py").write_text(NEXT.format(upgrade=upgrade))
+        (versions / "0005_next.py").write_text(NEXT.format(upgrade=upgrade))
     text = (PROJECT / "pyproject.toml").read_text()
     section = text[text.index("[tool.alembic]") : text.index("[tool.pytest.ini_options]")]
     here = f"'{PROJECT / 'migrations'}'\nversion_locations = ['{versions}']"
@@ -156,6 +157,10 @@ def table_shape(inspector: sa.Inspector, name: str) -> dict[str, Any]:
         "checks": inspector.get_check_constraints(name),
         "numbering": [sqlite_numbering(inspector, name)],
     }
+    for index in parts["indexes"]:
+        index["dialect_options"] = sorted(
+            (name, str(told)) for name, told in index["dialect_options"].items()
+        )
     return {part: sorted(str(sorted(entry.items())) for entry in entries) for part, entries in parts.items()}
 
 
@@ -320,7 +325,7 @@ async def test_a_migration_that_fails_half_way_leaves_nothing_behind(empty_url: 
         command.upgrade(config, "head")
 
     assert await rows(empty_url) == before
-    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == ["0003"]
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [REVISIONS[-1]]
 
 
 async def test_migrations_before_the_failing_one_stay(empty_url: URL, tmp_path: Path) -> None:
@@ -328,7 +333,7 @@ async def test_migrations_before_the_failing_one_stay(empty_url: URL, tmp_path: 
     with pytest.raises(DBAPIError, match="nowhere"):
         command.upgrade(config_for(empty_url, toml=toml), "head")
 
-    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == ["0003"]
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [REVISIONS[-1]]
 
 
 async def test_two_people_with_one_address_stop_the_third_migration_unharmed(empty_url: URL) -> None:
@@ -387,7 +392,7 @@ def test_upgrade_works_without_a_running_loop(empty_url: URL) -> None:
 async def test_upgrade_works_in_a_running_loop_as_in_a_notebook(empty_url: URL) -> None:
     command.upgrade(config_for(empty_url), "head")
 
-    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == ["0003"]
+    assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [REVISIONS[-1]]
 
 
 async def test_a_connection_of_the_caller_is_used_and_its_transaction_left_to_the_caller(
@@ -463,9 +468,9 @@ def test_new_files_get_the_next_number(sqlite_url: URL, tmp_path: Path) -> None:
     command.upgrade(config, "head")
     command.revision(config, "Nothing", autogenerate=True)
 
-    assert [path.name for path in sorted((tmp_path / "versions").glob("*.py"))][3:] == [
-        "0004_nicknames_for_all.py",
-        "0005_nothing.py",
+    assert [path.name for path in sorted((tmp_path / "versions").glob("*.py"))][len(REVISIONS) :] == [
+        "0005_nicknames_for_all.py",
+        "0006_nothing.py",
     ]
 
 
@@ -474,7 +479,7 @@ def test_a_given_revision_id_wins(sqlite_url: URL, tmp_path: Path) -> None:
     command.revision(config, "Mine", rev_id="mine")
     command.revision(config, "Next")
 
-    assert {path.name for path in (tmp_path / "versions").glob("*.py")} > {"mine_mine.py", "0004_next.py"}
+    assert {path.name for path in (tmp_path / "versions").glob("*.py")} > {"mine_mine.py", "0005_next.py"}
 
 
 # As SQL
@@ -544,11 +549,11 @@ async def test_statements_are_printed_in_the_dialect_of_the_callers_connection(
 def test_every_command_works_from_the_projects_folder(sqlite_url: URL) -> None:
     database = str(sqlite_url)
     answers = {
-        "upgrade head": "Running upgrade 0002 -> 0003",
+        "upgrade head": "Running upgrade 0003 -> 0004",
         "check": "No new upgrade operations detected",
-        "current": "0003 (head)",
+        "current": "0004 (head)",
         "history": "0001 -> 0002",
-        "downgrade -1": "Running downgrade 0003 -> 0002",
+        "downgrade -1": "Running downgrade 0004 -> 0003",
         "downgrade base": "Running downgrade 0001 -> ,",
         "upgrade head --sql": "CREATE TABLE users",
     }
@@ -564,7 +569,7 @@ def test_every_command_works_from_the_projects_folder(sqlite_url: URL) -> None:
 def test_the_commands_reach_postgresql_by_address_and_by_name(server: postgres.Server) -> None:
     address = server.create_database().render_as_string(hide_password=False)
 
-    assert "-> 0003" in alembic("upgrade", "head", database=address).stderr
+    assert "-> 0004" in alembic("upgrade", "head", database=address).stderr
     assert "No new upgrade" in alembic("check", database=address).stdout
     assert "PostgresqlImpl" in alembic("current", database="postgres").stderr
 

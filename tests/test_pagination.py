@@ -173,9 +173,9 @@ async def test_an_empty_listing_has_no_cursors(samples: AsyncSession) -> None:
 
 async def test_a_page_by_key_is_one_statement(engine: AsyncEngine, samples: AsyncSession) -> None:
     keyset = Keyset(select(Sample), Sample.gap, secret=SECRET)
-    first = await keyset.get_page(samples)
+    first = await keyset.get_page(samples, limit=5)
     with watch(engine) as sent:
-        await keyset.get_page(samples, cursor=first.next_cursor)
+        await keyset.get_page(samples, limit=5, cursor=first.next_cursor)
 
     assert len(sent) == 1
 
