@@ -1,6 +1,7 @@
 """The tables of a blog whose readers also hold accounts, with every rule that the database itself can keep."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, String, Table, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
@@ -14,7 +15,7 @@ MAX_ID = 2**31 - 1
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 """Without it SQLite gives the id of a deleted row to the next one, and with it all that still points there."""
 
-PUBLISHED = {"sqlite_where": text("published = 1"), "postgresql_where": text("published")}
+PUBLISHED: dict[str, Any] = {"sqlite_where": text("published = 1"), "postgresql_where": text("published")}
 """What a partial index holds, in the words of a query: SQLite uses it where the two say the same, word by word."""
 
 
