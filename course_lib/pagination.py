@@ -1,10 +1,10 @@
 """A long listing in pages: by number, where people jump to page 7, or by key, where rows arrive while they read.
 
 A page by number skips rows, so its cost grows with its number, and a new row shifts what follows. A page by key
-starts behind the last row seen: with an index on exactly its order it costs the same at any depth, and while sort
-values stand still no row comes twice and none is left out. On PostgreSQL a row that commits late with an early time
-is missed by a reader who goes from the oldest on. Source: Markus Winand, "We need tool support for keyset
-pagination", use-the-index-luke.com.
+starts behind the last row seen: with an index on exactly its order, and few rows that share a value of its first
+column, it costs the same at any depth; and while sort values stand still no row comes twice and none is left out. On
+PostgreSQL a row that commits late with an early time is missed by a reader who goes from the oldest on.
+Source: Markus Winand, "We need tool support for keyset pagination", use-the-index-luke.com.
 """
 
 import hashlib
@@ -160,8 +160,8 @@ class SortKey:
         return self.column.is_(None) if value is None else self.value == value
 
 
-def _rows_behind(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool]:
-    """(a, b) > (x, y) where all go one way, else a >= x AND (a <> x OR b < y).
+def _rows_behind(keys: Sequence[SortKey], values: Sequence[Any], pairs: bool) -> ColumnElement[bool]:
+    """(a, b) > (x, y) for columns that go one way, else a >= x AND (a <> x OR b < y).
 
     An ordered walk of an index can begin only where a condition holds for every row: at an AND, and not inside an OR.
     """
@@ -169,16 +169,16 @@ def _rows_behind(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElemen
         return false()
     first, down = keys[0], keys[0].descending
     if first.nullable:
-        others = _rows_behind(keys[1:], values[1:])
+        others = _rows_behind(keys[1:], values[1:], pairs)
         return or_(first.behind(values[0]), and_(first.level_with(values[0]), others))
-    one_way = [*takewhile(lambda key: (key.nullable, key.descending) == (False, down), keys)]
-    many = len(one_way)
-    row, last = tuple_(*(key.value for key in one_way)), tuple_(*values[:many])
+    many = len([*takewhile(lambda key: not key.nullable and key.descending == down, keys)])
+    if not pairs and many == len(keys) == 2:
+        many = 1
+    row, last = tuple_(*(key.value for key in keys[:many])), tuple_(*values[:many])
     if many == len(keys):
         return row < last if down else row > last
-    return and_(
-        row <= last if down else row >= last, or_(row != last, _rows_behind(keys[many:], values[many:]))
-    )
+    others = _rows_behind(keys[many:], values[many:], pairs)
+    return and_(row <= last if down else row >= last, or_(row != last, others))
 
 
 class Keyset(Generic[T]):
@@ -225,7 +225,8 @@ class Keyset(Generic[T]):
         backwards, *values = self._read(cursor) if cursor is not None else [False]
         given = {f"key_{place}": value for place, value in enumerate(values)}
         rows: list[Row[Any]] = []
-        for search in self._searches(backwards, tuple(value is None for value in values)):
+        pairs = session.get_bind().dialect.name != "sqlite"  # which searches for the first of a pair alone
+        for search in self._searches(pairs, backwards, tuple(value is None for value in values)):
             if len(rows) <= limit:
                 found = await session.execute(search, given | {"wanted": limit + 1 - len(rows)})
                 rows += found.unique()
@@ -239,7 +240,7 @@ class Keyset(Generic[T]):
             previous_cursor=self._write(True, first) if (more if backwards else cursor) else None,
         )
 
-    def _build(self, backwards: bool, nulls: tuple[bool, ...]) -> list[Select[Any]]:
+    def _build(self, pairs: bool, backwards: bool, nulls: tuple[bool, ...]) -> list[Select[Any]]:
         """The rows behind a cursor, whose `nulls` are told: one search, or values first and then NULLs."""
         keys = [key.reversed() for key in self.keys] if backwards else self.keys
         last = [
@@ -247,18 +248,19 @@ class Keyset(Generic[T]):
             for place, null in enumerate(nulls)
         ]
         first, known = keys[0], [replace(keys[0], nullable=False), *keys[1:]]
-        parts: list[Any] = [((), known, last)]
-        if first.nullable:
-            parts = [
-                ((first.column.is_not(None),), known, last),
-                ((first.column.is_(None),), keys[1:], last[1:]),
-            ]
-            parts = parts if first.nulls_last else parts[::-1]
-            parts = parts[1:] if nulls and nulls[0] == first.nulls_last else parts
+        parts = [False, True] if first.nullable else [False]
+        if not first.nulls_last:
+            parts.reverse()
+        if nulls and nulls[0] != parts[0]:
+            del parts[0]
         searches: list[Select[Any]] = []
-        for part, compared, values in parts:
-            behind = [_rows_behind(compared, values)] if nulls and not searches else []
-            rows = self.rows.where(*part, *behind).order_by(*(key.order() for key in known))
+        for null in parts:
+            rows = self.rows.where(first.column.is_(None)) if null else self.rows
+            if nulls and not searches:
+                rows = rows.where(_rows_behind(known[null:], last[null:], pairs))
+            elif first.nullable and not null:
+                rows = rows.where(first.column.is_not(None))
+            rows = rows.order_by(*(key.order() for key in known))
             searches.append(rows.limit(bindparam("wanted", type_=Integer)))
         return searches
 

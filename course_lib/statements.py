@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import FromClause, Select, Table, func, inspect, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.sql.selectable import Join, ReturnsRows
+from sqlalchemy.sql.selectable import Join, SelectBase
 
 from course_lib.errors import StatementRefused
 
@@ -57,7 +57,7 @@ def _check_order(part: Any) -> None:
         raise StatementRefused(
             f"its order calls {part}", "sort by columns, or by a subquery with an aggregate"
         )
-    for inner in () if isinstance(part, ReturnsRows) else part.get_children():
+    for inner in () if isinstance(part, SelectBase) else part.get_children():
         _check_order(inner)
 
 
@@ -90,7 +90,8 @@ def primary_key(entity: Any) -> list[Any]:
 
 def in_total_order(statement: Select[T]) -> Select[T]:
     """The statement with the primary key as the last word of its order. Raises StatementRefused."""
-    return statement.order_by(*primary_key(check_listing(statement)))
+    key = primary_key(check_listing(statement))
+    return statement.order_by(*key)
 
 
 def count_of(statement: Select[Any], *, cap: int | None = None) -> Select[int]:
