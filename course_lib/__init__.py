@@ -5,6 +5,7 @@
     db              engine, session factory, Base, UTC timestamps, one spelling of names
     models          User, Post, Tag, Account, Transfer
     eager_loading   what to fetch along with a row
+    statements      which of them give each row once, so that they can be listed and counted
     pagination      pages by number and pages by key
     repositories    where the queries live; they flush and never commit
     transactions    unit of work, transfer_funds, retry; the only place that commits

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from course_lib import errors, routers
 from course_lib.db import create_engine, create_session_factory, is_unavailable
 from course_lib.schemas import Problem
+from course_lib.services import feed
 from course_lib.settings import cursor_secret, database_url, timeouts
 
 STATUS: dict[type[errors.CourseError], int] = {
@@ -51,7 +52,7 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
     # /docs without asking another host for its parts
     app = FastAPIOffline(title="Course", description=OPEN_TO_ALL, lifespan=lifespan)
     app.state.sessions = create_session_factory(engine)
-    app.state.cursor_secret = secret
+    app.state.feed = feed(secret)
     for router in (routers.users, routers.posts, routers.transfers):
         app.include_router(router)
     app.add_middleware(HeadLikeGet)

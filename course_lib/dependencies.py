@@ -51,7 +51,7 @@ async def get_user_service(session: Db) -> UserService:
 
 
 async def get_post_service(session: Db, request: Request) -> PostService:
-    return PostService(session, secret=request.app.state.cursor_secret)
+    return PostService(session, feed=request.app.state.feed)
 
 
 async def get_transfer_service(session: Db) -> TransferService:

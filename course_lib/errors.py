@@ -13,7 +13,8 @@ CourseError
 ├── InsufficientFunds       a balance smaller than the amount
 ├── KeyReused               one idempotency key of a payer for two different transfers
 ├── Conflict                another transaction was in the way, also after every retry
-├── InvalidCursor           a cursor that we did not sign for this listing
+├── InvalidCursor           a cursor that we did not sign for this listing, or too old
+├── StatementRefused        a statement that cannot be listed or counted truly
 └── ModelRefused            a model that BaseRepository cannot serve
 """
 
@@ -131,9 +132,17 @@ class Conflict(CourseError):
 
 
 class InvalidCursor(CourseError):
-    def __init__(self, cursor: str) -> None:
+    def __init__(self, cursor: object) -> None:
         self.cursor = cursor
-        super().__init__(f"cursor {cursor[:40]!r} was not made by this listing, or was changed on its way")
+        super().__init__(f"cursor {str(cursor)[:40]!r} was not signed for this listing, or is too old")
+
+
+class StatementRefused(CourseError, TypeError):
+    """A mistake in the program, not in what somebody typed: so it is a TypeError as well."""
+
+    def __init__(self, reason: str, instead: str) -> None:
+        self.reason, self.instead = reason, instead
+        super().__init__(f"this statement makes no listing: {reason}; {instead}")
 
 
 class ModelRefused(CourseError):

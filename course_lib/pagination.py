@@ -1,23 +1,33 @@
 """A long listing in pages: by number, where people jump to page 7, or by key, where rows arrive while they read.
 
 A page by number skips rows, so its cost grows with its number, and a new row shifts what follows. A page by key
-starts behind the last row seen: the same cost at any depth, no row twice. Source: Markus Winand, "We need tool
-support for keyset pagination", use-the-index-luke.com.
+starts behind the last row seen: with an index on exactly its order, and few rows that share a value of its first
+column, it costs the same at any depth; and while sort values stand still no row comes twice and none is left out. On
+PostgreSQL a row that commits late with an early time is missed by a reader who goes from the oldest on.
+Source: Markus Winand, "We need tool support for keyset pagination", use-the-index-luke.com.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
-from itsdangerous import BadData, URLSafeSerializer
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from itsdangerous import BadData, URLSafeTimedSerializer
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import to_jsonable_python
-from sqlalchemy import ColumnElement, Row, Select, and_, false, func, inspect, literal, or_, select, true
+from sqlalchemy import Dialect, Row, Select, and_, bindparam, false, inspect, or_, tuple_, type_coerce
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.schema import Column
 from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.functions import Function
+from sqlalchemy.types import Integer, NullType, String, TypeDecorator, TypeEngine
 
-from course_lib.errors import InvalidCursor, OutOfRange
+from course_lib.errors import InvalidCursor, OutOfRange, StatementRefused
+from course_lib.statements import check_listing, count_of, in_total_order, primary_key
 
 T = TypeVar("T")
 
@@ -31,11 +41,13 @@ class Listing(BaseModel):
 
 
 class PaginatedResponse(Listing, Generic[T]):
+    """`total` and `pages` are None where the rows were not counted to their end."""
+
     items: list[T]
-    total: int
+    total: int | None
     page: int
     per_page: int
-    pages: int
+    pages: int | None
 
 
 class CursorPage(Listing, Generic[T]):
@@ -46,28 +58,59 @@ class CursorPage(Listing, Generic[T]):
     previous_cursor: str | None
 
 
-def primary_key(statement: Select[Any]) -> tuple[ColumnElement[Any], ...]:
-    """The key columns of the model that the statement selects: behind any other order, they make it total."""
-    entity = statement.column_descriptions[0]["entity"]
-    mapper = inspect(entity).mapper
-    return tuple(getattr(entity, mapper.get_property_by_column(column).key) for column in mapper.primary_key)
-
-
 async def get_paginated(
-    session: AsyncSession, statement: Select[T], *, page: int = 1, per_page: int = 20
+    session: AsyncSession, statement: Select[T], *, page: int = 1, per_page: int = 20, cap: int | None = None
 ) -> PaginatedResponse[T]:
-    """Page `page` of the rows of `statement`, and how many there are. Two statements. Raises OutOfRange.
+    """Page `page` of the rows of `statement`, and how many there are. Two statements.
 
-    A page behind the last one is empty. On PostgreSQL the two statements may see different moments.
+    With `cap=10_000` counting stops there: of more rows the total is None, and a page says "10,000+". A page behind
+    the last one is empty. On PostgreSQL the statements may see different moments. Raises OutOfRange, StatementRefused.
     """
     OutOfRange.check("page", page, 1, MAX_PAGE)
     OutOfRange.check("per_page", per_page, 1, MAX_PER_PAGE)
-    total = await session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
-    rows = statement.order_by(*primary_key(statement)).offset((page - 1) * per_page).limit(per_page)
+    if cap is not None:
+        OutOfRange.check("cap", cap, 0, MAX_PAGE)
+    rows = in_total_order(statement).offset((page - 1) * per_page).limit(per_page)
+    counted = await session.scalar(count_of(statement, cap=cap)) or 0
     items = list((await session.scalars(rows)).unique())
-    return PaginatedResponse(
-        items=items, total=total, page=page, per_page=per_page, pages=-(-total // per_page)
-    )
+    total = counted if cap is None or counted <= cap else None
+    pages = None if total is None else -(-total // per_page)
+    return PaginatedResponse(items=items, total=total, page=page, per_page=per_page, pages=pages)
+
+
+class CursorValue(TypeDecorator[Any]):
+    """A sort value: JSON in a cursor, and in the database exactly what is compared there.
+
+    SQLite keeps a Decimal as a float and a time as text: it gets back what it gave, without any conversion.
+    """
+
+    impl = NullType
+    cache_ok = True
+
+    def __init__(self, of: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return NullType()
+        return self.of.load_dialect_impl(dialect) if isinstance(self.of, TypeDecorator) else self.of
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        stored = self.load_dialect_impl(dialect)
+        return (
+            value if isinstance(stored, NullType) else _from_json(stored.python_type).validate_python(value)
+        )
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return to_jsonable_python(value)
+
+    def fits(self) -> bool:
+        """Whether there are values between which one can say less or more, and write them into a cursor."""
+        return self.load_dialect_impl(DefaultDialect()).python_type not in (object, bytes, dict, list)
+
+
+_from_json: Any = cache(TypeAdapter)
 
 
 @dataclass(frozen=True)
@@ -75,19 +118,28 @@ class SortKey:
     """One column of an order, and where its NULLs stand: said outright, because the databases differ."""
 
     column: ColumnElement[Any]
+    type: CursorValue
     descending: bool
     nullable: bool
     nulls_last: bool = True
 
     @classmethod
-    def of(cls, order: ColumnElement[Any]) -> "SortKey":
-        """Takes what `order_by` takes: a column, `column.asc()` or `column.desc()`."""
-        order = order.expression
-        if getattr(order, "modifier", None) in (operators.nulls_first_op, operators.nulls_last_op):
-            raise TypeError(f"{order}: NULLs come last in a Keyset; leave that word out")
-        descending = isinstance(order, UnaryExpression) and order.modifier is operators.desc_op
-        column = order.element if isinstance(order, UnaryExpression) else order
-        return cls(column, descending, nullable=getattr(column, "nullable", True))
+    def of(cls, order: Any) -> "SortKey":
+        """Takes what `order_by` takes: a column, `column.asc()` or `column.desc()`. Raises StatementRefused."""
+        order = getattr(order, "expression", order)
+        modifier = getattr(order, "modifier", None)
+        if modifier in (operators.nulls_first_op, operators.nulls_last_op):
+            raise StatementRefused(f"its order is {order}", "leave that word out: NULLs come last")
+        column = order.element if modifier in (operators.desc_op, operators.asc_op) else order
+        cased = isinstance(column, Function) and column.name in ("lower", "upper")
+        kind = CursorValue(String() if cased else getattr(column, "type", NullType()))
+        if not (cased or isinstance(column, Column)) or not kind.fits():
+            raise StatementRefused(f"{str(order)[:80]!r} is no key for a cursor", "write Model.column.desc()")
+        return cls(column, kind, modifier is operators.desc_op, getattr(column, "nullable", True))
+
+    @property
+    def value(self) -> ColumnElement[Any]:
+        return type_coerce(self.column, self.type)
 
     def reversed(self) -> "SortKey":
         return replace(self, descending=not self.descending, nulls_last=not self.nulls_last)
@@ -95,88 +147,128 @@ class SortKey:
     def order(self) -> ColumnElement[Any]:
         order = self.column.desc() if self.descending else self.column.asc()
         if not self.nullable:
-            return order  # a word on NULLs would keep SQLite from using the index
+            return order  # a word on NULLs costs PostgreSQL the index for DESC, and SQLite part of the sort for ASC
         return order.nulls_last() if self.nulls_last else order.nulls_first()
 
     def behind(self, value: Any) -> ColumnElement[bool]:
         if value is None:
             return false() if self.nulls_last else self.column.is_not(None)
-        behind = self.column < value if self.descending else self.column > value
-        return or_(behind, self.column.is_(None)) if self.nullable and self.nulls_last else behind
+        behind = self.value < value if self.descending else self.value > value
+        return or_(behind, self.column.is_(None)) if self.nulls_last else behind
 
     def level_with(self, value: Any) -> ColumnElement[bool]:
-        return self.column.is_(None) if value is None else self.column == value
-
-    def read(self, value: Any) -> Any:
-        """The value out of JSON: a time comes back as a time, and True as a value that SQL can compare."""
-        if value is None:
-            return None
-        return literal(TypeAdapter(self.column.type.python_type).validate_python(value), self.column.type)
-
-    def __str__(self) -> str:
-        return f"{self.column} {'desc' if self.descending else 'asc'}"
+        return self.column.is_(None) if value is None else self.value == value
 
 
-def _rows_behind(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool]:
-    """(a, b) > (x, y), written out as a > x OR (a = x AND b > y): so every column may have its own direction."""
-    key, value = keys[0], values[0]
-    if len(keys) == 1:
-        return key.behind(value)
-    return or_(key.behind(value), and_(key.level_with(value), _rows_behind(keys[1:], values[1:])))
+def _rows_behind(keys: Sequence[SortKey], values: Sequence[Any], pairs: bool) -> ColumnElement[bool]:
+    """(a, b) > (x, y) for columns that go one way, else a >= x AND (a <> x OR b < y).
 
-
-def _start_of_range(key: SortKey, value: Any) -> ColumnElement[bool]:
-    """Implied by the condition above; said again because the databases search an index for AND, not for OR."""
-    if key.nullable:
-        return true()
-    return and_(key.column <= value if key.descending else key.column >= value)
+    An ordered walk of an index can begin only where a condition holds for every row: at an AND, and not inside an OR.
+    """
+    if not keys:
+        return false()
+    first, down = keys[0], keys[0].descending
+    if first.nullable:
+        others = _rows_behind(keys[1:], values[1:], pairs)
+        return or_(first.behind(values[0]), and_(first.level_with(values[0]), others))
+    many = len([*takewhile(lambda key: not key.nullable and key.descending == down, keys)])
+    if not pairs and many == len(keys) == 2:
+        many = 1
+    row, last = tuple_(*(key.value for key in keys[:many])), tuple_(*values[:many])
+    if many == len(keys):
+        return row < last if down else row > last
+    others = _rows_behind(keys[many:], values[many:], pairs)
+    return and_(row <= last if down else row >= last, or_(row != last, others))
 
 
 class Keyset(Generic[T]):
     """Pages by key, for a statement that selects one model, in any order, forwards and backwards.
 
     `order_by` takes columns with `.asc()` or `.desc()`, mixed as you like; NULLs come last, and the primary key is
-    added as the last word. Cursors are signed with `secret`: a reader can return one, but not write one.
+    added as the last word. Make it once for an application: it keeps the statements it has built. A cursor is signed
+    with `secret` for this listing alone (its conditions, the values in them, its order), and good for `max_age`
+    seconds, if given. A reader can return one, but not write one. Raises StatementRefused.
     """
 
-    def __init__(self, statement: Select[T], *order_by: Any, secret: str) -> None:
-        self.statement = statement
-        keys: dict[str, SortKey] = {}
-        for key in map(SortKey.of, (*order_by, *primary_key(statement))):
-            keys.setdefault(str(key.column), key)
-        self.keys = list(keys.values())
-        self.signer = URLSafeSerializer(secret, salt=", ".join(map(str, self.keys)))
+    def __init__(self, statement: Select[T], *order_by: Any, secret: str, max_age: int | None = None) -> None:
+        asked = [SortKey.of(order) for order in order_by]
+        entity = check_listing(statement, *(key.column for key in asked))
+        own = {*getattr(inspect(entity), "persist_selectable", inspect(entity).selectable).columns}
+        keys: dict[Any, SortKey] = {}
+        for key in (*asked, *map(SortKey.of, primary_key(entity))):
+            empty = key.nullable or key.column not in own  # an outer join has NULL where it finds no row
+            keys.setdefault(key.column, replace(key, nullable=empty))
+        self.keys, self.max_age = list(keys.values()), max_age
+        values = [key.value.label(f"key_{place}") for place, key in enumerate(self.keys)]
+        self.rows = statement.add_columns(*values).order_by(None)
+        self.signer = URLSafeTimedSerializer(
+            secret, self._name(), signer_kwargs={"digest_method": hashlib.sha256}
+        )
+        self._searches = cache(self._build)
+
+    def _name(self) -> str:
+        """What sets this listing apart: the text of its statement, and the values that stand in it."""
+        told = self.rows.with_only_columns(
+            *(k.column for k in self.keys), maintain_column_froms=True
+        ).compile()
+        order = [(str(key.column), repr(key.type.of), key.descending) for key in self.keys]
+        return repr((str(told), sorted(told.params.items()), order))
 
     async def get_page(
         self, session: AsyncSession, *, limit: int = 20, cursor: str | None = None
     ) -> CursorPage[T]:
-        """The first page, or the one that `cursor` leads to. One statement. Raises OutOfRange, InvalidCursor."""
+        """The first page, or the one that `cursor` leads to. Raises OutOfRange, InvalidCursor.
+
+        One statement, or two where the first column of the order passes from its values to its NULLs.
+        """
         OutOfRange.check("limit", limit, 1, MAX_PER_PAGE)
-        backwards, values = self._read(cursor) if cursor is not None else (False, None)
-        found = await session.execute(self._rows(backwards, values).limit(limit + 1))
-        rows: list[Row[Any]] = list(found.unique())
+        backwards, *values = self._read(cursor) if cursor is not None else [False]
+        given = {f"key_{place}": value for place, value in enumerate(values)}
+        rows: list[Row[Any]] = []
+        pairs = session.get_bind().dialect.name != "sqlite"  # which searches for the first of a pair alone
+        for search in self._searches(pairs, backwards, tuple(value is None for value in values)):
+            if len(rows) <= limit:
+                found = await session.execute(search, given | {"wanted": limit + 1 - len(rows)})
+                rows += found.unique()
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
+        first, last = (rows[0][1:], rows[-1][1:]) if rows else (values, values)
         return CursorPage(
             items=[row[0] for row in rows],
-            next_cursor=self._write(False, rows[-1]) if rows and (more or backwards) else None,
-            previous_cursor=self._write(True, rows[0]) if rows and (more if backwards else cursor) else None,
+            next_cursor=self._write(False, last) if more or backwards else None,
+            previous_cursor=self._write(True, first) if (more if backwards else cursor) else None,
         )
 
-    def _rows(self, backwards: bool, values: Sequence[Any] | None) -> Select[Any]:
+    def _build(self, pairs: bool, backwards: bool, nulls: tuple[bool, ...]) -> list[Select[Any]]:
+        """The rows behind a cursor, whose `nulls` are told: one search, or values first and then NULLs."""
         keys = [key.reversed() for key in self.keys] if backwards else self.keys
-        rows = self.statement.add_columns(*(key.column for key in keys))
-        if values is not None:
-            rows = rows.where(_start_of_range(keys[0], values[0]), _rows_behind(keys, values))
-        return rows.order_by(None).order_by(*(key.order() for key in keys))
+        last = [
+            None if null else bindparam(f"key_{place}", type_=keys[place].type)
+            for place, null in enumerate(nulls)
+        ]
+        first, known = keys[0], [replace(keys[0], nullable=False), *keys[1:]]
+        parts = [False, True] if first.nullable else [False]
+        if not first.nulls_last:
+            parts.reverse()
+        if nulls and nulls[0] != parts[0]:
+            del parts[0]
+        searches: list[Select[Any]] = []
+        for null in parts:
+            rows = self.rows.where(first.column.is_(None)) if null else self.rows
+            if nulls and not searches:
+                rows = rows.where(_rows_behind(known[null:], last[null:], pairs))
+            elif first.nullable and not null:
+                rows = rows.where(first.column.is_not(None))
+            rows = rows.order_by(*(key.order() for key in known))
+            searches.append(rows.limit(bindparam("wanted", type_=Integer)))
+        return searches
 
-    def _write(self, backwards: bool, row: Row[Any]) -> str:
-        return str(self.signer.dumps([backwards, *to_jsonable_python(row[1:])]))
+    def _write(self, backwards: bool, values: Sequence[Any]) -> str:
+        return str(self.signer.dumps([backwards, *values]))
 
-    def _read(self, cursor: str) -> tuple[bool, list[Any]]:
+    def _read(self, cursor: str) -> list[Any]:
         try:
-            backwards, *values = self.signer.loads(cursor)
-            return backwards, [key.read(value) for key, value in zip(self.keys, values, strict=True)]
-        except (BadData, ValidationError, ValueError):
+            return list(self.signer.loads(cursor, self.max_age))
+        except (BadData, ValueError, TypeError, AttributeError):  # the last two for what is no text
             raise InvalidCursor(cursor) from None

@@ -15,7 +15,6 @@ from sqlalchemy import (
     case,
     delete,
     exists,
-    func,
     insert,
     inspect,
     select,
@@ -30,7 +29,7 @@ from sqlalchemy.types import BigInteger, Integer, SmallInteger
 from course_lib.eager_loading import author_and_tags
 from course_lib.errors import ModelRefused, OutOfRange, ProtectedField, UnknownField
 from course_lib.models import Account, Post, Tag, Transfer, User, post_tags
-from course_lib.pagination import primary_key
+from course_lib.statements import count_of, in_total_order
 
 M = TypeVar("M", bound=DeclarativeBase)
 
@@ -106,11 +105,14 @@ class BaseRepository(Generic[M]):
     async def get_multi(
         self, statement: Select[M] | None = None, *, skip: int = 0, limit: int = 100
     ) -> list[M]:
-        """Rows of `statement` (default: of the whole table), in its order and then by key. Raises OutOfRange."""
+        """Rows of `statement` (default: of the whole table), in its order and then by key.
+
+        Raises OutOfRange, and StatementRefused for a statement that may give a row several times.
+        """
         OutOfRange.check("skip", skip, 0, MAX_SKIP)
         OutOfRange.check("limit", limit, 0, MAX_LIMIT)
-        rows = self._rows(statement).offset(skip).limit(limit)
-        return list((await self.session.scalars(rows.order_by(*primary_key(rows)))).unique())
+        rows = in_total_order(self._rows(statement)).offset(skip).limit(limit)
+        return list((await self.session.scalars(rows)).unique())
 
     async def create(self, fields: Mapping[str, Any]) -> M:
         """A new row, with the values that the database filled in. Raises UnknownField, ProtectedField."""
@@ -161,8 +163,8 @@ class BaseRepository(Generic[M]):
         return bool(await self.session.scalar(select(exists(self._rows(statement)))))
 
     async def count(self, statement: Select[M] | None = None) -> int:
-        rows = self._rows(statement).order_by(None).subquery()
-        return await self.session.scalar(select(func.count()).select_from(rows)) or 0
+        """How many rows `get_multi` has to give. Raises StatementRefused."""
+        return await self.session.scalar(count_of(self._rows(statement))) or 0
 
     def _rows(self, statement: Select[M] | None) -> Select[M]:
         return select(self.model) if statement is None else statement
@@ -201,7 +203,8 @@ class UserRepository(BaseRepository[User]):
 class PostRepository(BaseRepository[Post]):
     model = Post
 
-    def published(self) -> Select[Post]:
+    @staticmethod
+    def published() -> Select[Post]:
         """The query for a listing: published posts, each with its author and its tags."""
         return select(Post).where(Post.published).options(*author_and_tags())
 

@@ -74,14 +74,17 @@ class UserService:
             raise
 
 
+def feed(secret: str) -> Keyset[Post]:
+    """Published posts, the newest first, with author and tags. Made once for an application."""
+    return Keyset(PostRepository.published(), Post.created_at.desc(), Post.id.desc(), secret=secret)
+
+
 class PostService:
-    def __init__(self, session: AsyncSession, *, secret: str) -> None:
-        self.session = session
-        published = PostRepository(session).published()
-        self.feed = Keyset(published, Post.created_at.desc(), Post.id.desc(), secret=secret)
+    def __init__(self, session: AsyncSession, *, feed: Keyset[Post]) -> None:
+        self.session, self.feed = session, feed
 
     async def get_feed(self, *, limit: int = 20, cursor: str | None = None) -> CursorPage[Post]:
-        """Published posts, the newest first, with author and tags. Raises InvalidCursor."""
+        """A page of the feed. Raises OutOfRange, InvalidCursor."""
         return await self.feed.get_page(self.session, limit=limit, cursor=cursor)
 
 

@@ -154,6 +154,7 @@ def test_every_error_has_a_status_but_those_that_no_request_can_meet() -> None:
         DatabaseNotUnderstood,
         errors.SettingNotUnderstood,
         errors.ModelRefused,
+        errors.StatementRefused,
     }
     assert all(400 <= status < 600 for status in STATUS.values())
 

@@ -21,6 +21,7 @@ FLOORS = (
     "db",
     "models",
     "eager_loading",
+    "statements",
     "pagination",
     "repositories",
     "transactions",

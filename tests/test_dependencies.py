@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from course_lib.dependencies import Db, Posts, Transfers, Users
 from course_lib.lab.sql import watch
 from course_lib.models import Tag
+from course_lib.services import feed
 
 Events = list[str]
 
@@ -21,7 +22,7 @@ def app(sessions: async_sessionmaker[AsyncSession], engine: AsyncEngine) -> Fast
     """An application of four routes; `app.state.events` notes what happens, in order."""
     app = FastAPI()
     app.state.sessions = sessions
-    app.state.cursor_secret = "s"
+    app.state.feed = feed("s")
     events: Events = []
     app.state.events = events
     event.listen(engine.sync_engine, "commit", lambda _: events.append("commit"))

@@ -41,7 +41,12 @@ TOLD = [
     ),
     (errors.KeyReused("k"), {"key": "k"}, "idempotency key 'k' belongs to another transfer of this payer"),
     (errors.Conflict(5), {"attempts": 5}, "in the way, 5 time(s); nothing was changed"),
-    (errors.InvalidCursor("c" * 99), {"cursor": "c" * 99}, f"cursor '{'c' * 40}' was not made"),
+    (errors.InvalidCursor("c" * 99), {"cursor": "c" * 99}, f"cursor '{'c' * 40}' was not signed"),
+    (
+        errors.StatementRefused("it has LIMIT", "leave it out"),
+        {"reason": "it has LIMIT", "instead": "leave it out"},
+        "makes no listing: it has LIMIT; leave it out",
+    ),
     (
         errors.ModelRefused("Pair", "has a key of several columns"),
         {"model": "Pair", "reason": "has a key of several columns"},

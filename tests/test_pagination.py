@@ -1,25 +1,49 @@
 """Pages by number and pages by key: every row once, in any order, forwards and backwards."""
 
 import random
+import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    ForeignKey,
+    Numeric,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, joinedload, mapped_column, relationship
 
-from course_lib.db import UtcDateTime
+from course_lib.db import OneSpelling, UtcDateTime
 from course_lib.eager_loading import author_and_tags, posts_and_their_tags
-from course_lib.errors import InvalidCursor, OutOfRange
+from course_lib.errors import InvalidCursor, OutOfRange, StatementRefused
+from course_lib.lab.plans import cost, explain
+from course_lib.lab.posts import add_posts
 from course_lib.lab.sql import watch
 from course_lib.models import Post, User
 from course_lib.pagination import CursorPage, Keyset, get_paginated
+from course_lib.services import feed
 
 SECRET = "for these tests"
 UNBOUND = AsyncSession()
 """A session that could send nothing anywhere."""
+
+
+class State(Enum):
+    DRAFT, SENT, ACCEPTED = "d", "s", "a"
 
 
 class SampleBase(DeclarativeBase):
@@ -173,9 +197,9 @@ async def test_an_empty_listing_has_no_cursors(samples: AsyncSession) -> None:
 
 async def test_a_page_by_key_is_one_statement(engine: AsyncEngine, samples: AsyncSession) -> None:
     keyset = Keyset(select(Sample), Sample.gap, secret=SECRET)
-    first = await keyset.get_page(samples)
+    first = await keyset.get_page(samples, limit=5)
     with watch(engine) as sent:
-        await keyset.get_page(samples, cursor=first.next_cursor)
+        await keyset.get_page(samples, limit=5, cursor=first.next_cursor)
 
     assert len(sent) == 1
 
@@ -319,6 +343,271 @@ async def test_the_feed_of_posts_is_walked_with_authors_and_tags(session: AsyncS
     assert all(post.author.username and post.tags for post in posts)
 
 
-def test_a_word_on_nulls_is_refused_because_they_come_last() -> None:
-    with pytest.raises(TypeError, match="NULLs come last"):
-        Keyset(select(Post), Post.title.desc().nulls_first(), secret="s")
+@pytest.mark.parametrize("word", [Post.title.desc().nulls_first(), Post.title.nulls_last()], ids=str)
+def test_a_word_on_nulls_is_refused_because_they_come_last(word: Any) -> None:
+    with pytest.raises(StatementRefused, match="NULLs come last"):
+        Keyset(select(Post), word, secret="s")
+
+
+class Odd(SampleBase):
+    __tablename__ = "odd"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    picture: Mapped[bytes]
+    said: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+NO_KEYS: list[Any] = [
+    "title",
+    text("title"),
+    literal_column("title"),
+    None,
+    Post,
+    Post.tags,
+    -Post.id,
+    Post.id + 1,
+    Post.id.label("lower"),
+    func.count(Post.id),
+    func.random(),
+    func.coalesce(Post.title, func.max(Post.title)),
+    func.lower(func.min(Post.title)),
+    case((Post.published, 1), else_=0),
+    Post.title.collate("C"),
+    select(func.count(User.id)).scalar_subquery(),
+    User.id,
+]
+
+
+@pytest.mark.parametrize("key", NO_KEYS, ids=lambda key: f"{key!s:.40}")
+def test_what_is_no_column_of_the_listing_is_refused_as_a_key(key: Any) -> None:
+    with pytest.raises(StatementRefused):
+        Keyset(select(Post), key, secret="s")
+
+
+@pytest.mark.parametrize("key", [Odd.picture, Odd.said.desc()], ids=str)
+def test_what_cannot_be_compared_or_written_down_is_refused_as_a_key(key: Any) -> None:
+    with pytest.raises(StatementRefused, match="no key for a cursor"):
+        Keyset(select(Odd), key, secret="s")
+
+
+@pytest.mark.parametrize("cursor", [5, 1.5, b"x", ["x"], {}, True])
+async def test_a_cursor_that_is_no_text_is_refused(cursor: Any) -> None:
+    with pytest.raises(InvalidCursor):
+        await Keyset(select(Post), secret="s").get_page(UNBOUND, cursor=cursor)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (select(Sample).where(Sample.flag), select(Sample)),
+        (select(Sample).where(Sample.number == 0), select(Sample).where(Sample.number == 1)),
+        (select(Sample).where(Sample.id.in_([1, 2])), select(Sample).where(Sample.id.in_([1, 3]))),
+        (
+            select(Sample).where(func.coalesce(Sample.gap, 1) == 1),
+            select(Sample).where(func.coalesce(Sample.gap, 2) == 1),
+        ),
+        (select(aliased(Sample, name="a")), select(aliased(User, name="a"))),
+    ],
+    ids=["condition", "value", "list", "value within an expression", "model under the same alias"],
+)
+async def test_a_cursor_is_good_for_its_own_listing_alone(one: Any, other: Any) -> None:
+    first, second = Keyset(one, secret=SECRET), Keyset(other, secret=SECRET)
+    cursor = first._write(False, [1])
+
+    assert first._read(cursor) == Keyset(one, secret=SECRET)._read(cursor) == [False, 1]
+    for keyset, strange in ((second, cursor), (first, second._write(False, [1]))):
+        with pytest.raises(InvalidCursor, match="not signed for this listing"):
+            await keyset.get_page(UNBOUND, cursor=strange)
+
+
+async def test_a_cursor_may_have_an_age(samples: AsyncSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    lasting, short = Keyset(select(Sample), secret=SECRET), Keyset(select(Sample), secret=SECRET, max_age=60)
+    page = await short.get_page(samples, limit=3)
+    now = time.time()
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + 100)
+
+    with pytest.raises(InvalidCursor, match="too old"):
+        await short.get_page(UNBOUND, cursor=page.next_cursor)
+    assert ids(await lasting.get_page(samples, limit=2, cursor=page.next_cursor)) == [4, 5]
+
+
+async def test_from_a_page_whose_rows_are_gone_there_is_a_way_back(samples: AsyncSession) -> None:
+    keyset = Keyset(select(Sample), secret=SECRET)
+    first = await keyset.get_page(samples, limit=30)
+    second = await keyset.get_page(samples, limit=5, cursor=first.next_cursor)
+    await samples.execute(delete(Sample).where(Sample.id > 30))
+    empty = await keyset.get_page(samples, limit=5, cursor=first.next_cursor)
+    assert (empty.items, empty.next_cursor) == ([], None)
+    assert ids(await keyset.get_page(samples, limit=5, cursor=empty.previous_cursor)) == list(range(25, 30))
+
+    await samples.execute(delete(Sample).where(Sample.id < 30))
+    before = await keyset.get_page(samples, limit=5, cursor=second.previous_cursor)
+    await samples.execute(delete(Sample))
+    nothing = await keyset.get_page(samples, limit=5, cursor=second.previous_cursor)
+    assert (ids(before), nothing.items, nothing.previous_cursor) == ([30], [], None)
+    assert nothing.next_cursor is not None
+
+
+class Part(SampleBase):
+    """Values that are not read as they are stored, and a parent that not every part has."""
+
+    __tablename__ = "parts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    price: Mapped[Decimal] = mapped_column(Numeric)
+    rate: Mapped[float] = mapped_column(Numeric(asdecimal=False))
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    email: Mapped[str] = mapped_column(OneSpelling)
+    number: Mapped[UUID]
+    day: Mapped[date]
+    state: Mapped[State]
+    whole_id: Mapped[int | None] = mapped_column(ForeignKey("parts.id"))
+    whole: Mapped["Part | None"] = relationship(remote_side="Part.id", lazy="raise")
+
+
+WHOLE = aliased(Part)
+CLOSE = [
+    "0.1",
+    "0.3333333333333333",
+    "0.33333333333333",
+    "0.30000000000000004",
+    "0.3",
+    "7",
+    "12345678901234.5",
+]
+
+
+@pytest.fixture
+async def parts(engine: AsyncEngine, session: AsyncSession) -> AsyncIterator[AsyncSession]:
+    chance = random.Random(9)
+    await session.run_sync(lambda sync: SampleBase.metadata.create_all(sync.connection()))
+    for key in range(1, 41):
+        part = {
+            "id": key,
+            "price": Decimal(chance.choice(CLOSE)),
+            "rate": float(chance.choice(CLOSE)),
+            "email": "a@x",
+            "number": UUID(int=chance.randrange(3)),
+            "day": date(2026, 1, chance.randint(1, 3)),
+            "state": chance.choice(list(State)),
+            "whole_id": chance.choice([None, *range(1, key)]),
+        }
+        if chance.random() < 0.3:
+            part["made_at"] = datetime(2026, 1, 1, chance.randrange(3), tzinfo=UTC)
+        await session.execute(insert(Part).values(part))
+    await session.execute(text("UPDATE parts SET email = 'B@X' WHERE id % 3 = 0"))
+    yield session
+    await session.rollback()
+
+
+KEYS = [Part.price, Part.rate, Part.made_at, Part.email, Part.number, Part.day, Part.state]
+WHOLE_KEYS = [WHOLE.price, WHOLE.day, WHOLE.whole_id]
+
+
+def any_listing(chance: random.Random) -> tuple[Any, list[Any]]:
+    """A statement with conditions and joins, and an order for it."""
+    statement = select(Part)
+    if chance.random() < 0.4:
+        statement = statement.where(Part.id > chance.randint(0, 20))
+    keys: list[Any] = list(KEYS)
+    if joined := chance.random() < 0.6:
+        outer = chance.random() < 0.7
+        statement = statement.join(WHOLE, Part.whole, isouter=outer)
+        keys += WHOLE_KEYS * 2
+    if joined and chance.random() < 0.3:
+        statement = statement.where(or_(WHOLE.id.is_(None), WHOLE.id < 20))
+    columns = chance.sample(keys, k=chance.randint(1, 3))
+    return statement, [chance.choice([column, column.asc(), column.desc()]) for column in columns]
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_any_listing_is_walked_both_ways_as_the_database_sorts_it(
+    parts: AsyncSession, seed: int
+) -> None:
+    statement, order = any_listing(random.Random(seed))
+    keyset = Keyset(statement, *order, secret=SECRET)
+    forwards = await pages(parts, keyset)
+    backwards = await pages(parts, keyset, backwards_from=forwards[-1].previous_cursor)
+
+    sort = statement.with_only_columns(Part.id, maintain_column_froms=True)
+    rows = list(await parts.scalars(sort.order_by(*map(nulls_last, order), Part.id)))
+    assert [key for page in forwards for key in ids(page)] == rows
+    if len(forwards) > 1:
+        assert [key for page in reversed(backwards) for key in ids(page)] + ids(forwards[-1]) == rows
+
+
+GRID = {
+    "id": ((), "id"),
+    "time": ((Sample.seen_at.desc(), Sample.id.desc()), "seen_at, id"),
+    "time, oldest first": ((Sample.seen_at,), "seen_at, id"),
+    "mixed": ((Sample.seen_at.desc(), Sample.id), "seen_at DESC, id"),
+    "nullable": ((Sample.gap,), "gap, id"),
+    "nullable, highest first": ((Sample.gap.desc(), Sample.id.desc()), "gap, id"),
+    "nullable, mixed": ((Sample.gap.desc(),), "gap DESC, id"),
+}
+
+
+@pytest.mark.parametrize("name", GRID)
+async def test_a_deep_page_costs_what_the_first_one_costs(session: AsyncSession, name: str) -> None:
+    order, index = GRID[name]
+    await fill(session, count := 6_000)
+    await session.execute(text(f"CREATE INDEX ix_deep ON samples ({index})"))
+    await session.execute(text("ANALYZE samples"))
+    keyset = Keyset(select(Sample), *order, secret=SECRET)
+    first = await work(session, keyset, False, ())
+    every = keyset.rows.order_by(*(nulls_last(each) for each in order), Sample.id)
+    rows = [tuple(row[1:]) for row in await session.execute(every)]
+
+    for depth in (30, count // 4, count * 8 // 10, count - 300, count - 30):
+        for backwards in (False, True):
+            found = await work(session, keyset, backwards, rows[depth])
+            assert found <= 1.25 * first + 8, (depth, backwards)  # where the rows lie is chance
+
+
+async def fill(session: AsyncSession, count: int) -> None:
+    """Samples of which a quarter have no gap; no more than four share a value."""
+    await session.run_sync(lambda sync: SampleBase.metadata.create_all(sync.connection()))
+    chance = random.Random(5)
+    common = sample(chance)
+    some = range(count // 2)
+    await session.execute(
+        insert(Sample),
+        [
+            common
+            | {
+                "seen_at": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=chance.choice(some)),
+                "gap": None if chance.random() < 0.25 else chance.choice(some),
+            }
+            for _ in range(count)
+        ],
+    )
+
+
+async def work(session: AsyncSession, keyset: Keyset[Any], backwards: bool, values: tuple[Any, ...]) -> int:
+    """What the database does for a page of twenty."""
+    pairs = session.get_bind().dialect.name != "sqlite"
+    given: dict[str, Any] = {f"key_{place}": value for place, value in enumerate(values)}
+    done = found = 0
+    for search in keyset._searches(pairs, backwards, tuple(value is None for value in values)):
+        if found < 21:
+            given["wanted"] = 21 - found
+            asked = search.params({name: given[name] for name in search.compile().params if name in given})
+            done += (await cost(session, asked)).amount
+            found += len((await session.execute(search, given)).all())
+    return done
+
+
+@pytest.mark.usefixtures("people")
+async def test_the_feed_is_searched_with_its_index(engine: AsyncEngine, session: AsyncSession) -> None:
+    await add_posts(engine, count=20_000)
+    listing = feed(SECRET)
+    rows = listing.rows.order_by(Post.created_at.desc(), Post.id.desc()).offset(12_000).limit(1)
+    values = tuple((await session.execute(rows)).one()[1:])
+    pairs = session.get_bind().dialect.name != "sqlite"
+    [first], [deep] = (listing._searches(pairs, False, nulls) for nulls in ((), (False, False)))
+    given = {"key_0": values[0], "key_1": values[1], "wanted": 21}
+    plans = [await explain(session, first.params(wanted=21)), await explain(session, deep.params(given))]
+
+    assert plans[0].walks["posts"] == plans[1].searches["posts"] == "ix_posts_feed"
+    assert [(plan.scans, plan.sorts) for plan in plans] == [([], []), ([], [])]
+    assert await work(session, listing, False, values) <= 1.2 * await work(session, listing, False, ())

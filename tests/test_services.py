@@ -15,7 +15,7 @@ from course_lib.lab.sql import watch
 from course_lib.models import Account, Post, Transfer, User
 from course_lib.schemas import TransferCreate, UserCreate, UserUpdate
 from course_lib.security import verify_password
-from course_lib.services import PostService, TransferService, UserService
+from course_lib.services import PostService, TransferService, UserService, feed
 from course_lib.transactions import unit_of_work
 
 Sessions = async_sessionmaker[AsyncSession]
@@ -174,9 +174,9 @@ async def test_users_are_listed_by_page(session: AsyncSession) -> None:
 
 
 async def test_the_feed_is_walked_by_cursor_with_the_newest_first(session: AsyncSession) -> None:
-    feed = PostService(session, secret="s")
-    page = await feed.get_feed(limit=9)
-    rest = await feed.get_feed(limit=9, cursor=page.next_cursor)
+    service = PostService(session, feed=feed("s"))
+    page = await service.get_feed(limit=9)
+    rest = await service.get_feed(limit=9, cursor=page.next_cursor)
 
     posts = [*page.items, *rest.items]
     assert [post.id for post in posts] == list(range(16, 0, -1))
@@ -185,10 +185,10 @@ async def test_the_feed_is_walked_by_cursor_with_the_newest_first(session: Async
 
 
 async def test_a_cursor_that_another_secret_signed_is_refused(session: AsyncSession) -> None:
-    page = await PostService(session, secret="s").get_feed(limit=1)
+    page = await PostService(session, feed=feed("s")).get_feed(limit=1)
 
     with pytest.raises(InvalidCursor):
-        await PostService(session, secret="t").get_feed(cursor=page.next_cursor)
+        await PostService(session, feed=feed("t")).get_feed(cursor=page.next_cursor)
 
 
 async def test_a_transfer_is_what_was_asked_for(session: AsyncSession) -> None:

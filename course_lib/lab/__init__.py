@@ -3,7 +3,8 @@
 Instruments:
 
 sql            watch(engine): every statement that a block sends
-plans          explain(connection, statement): how the rows will be found (plan_words says it in words)
+plans          explain(connection, statement): how the rows will be found (plan_words says it in words); cost(): how
+               much was read
 interleave     transactions side by side, one step at a time; interleaving_shown is what came of it
 waits          who waits for whom, told by the database: what interleave stands on
 stepping       a function without steps, stepped from statement to statement, for interleave

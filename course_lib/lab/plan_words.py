@@ -16,6 +16,9 @@ ACCESS = re.compile(
 ALIAS = re.compile(r'(?:FROM|JOIN|,)\s+"?(\w+)"? AS "?(\w+)"?')
 SUBQUERY = re.compile(r"(?:CO-ROUTINE|MATERIALIZE) (\S+)")
 
+BITMAPS = ("Bitmap Index Scan", "BitmapAnd", "BitmapOr")
+"""No steps of their own: they find for the Bitmap Heap Scan above them where its rows are."""
+
 POSTGRES = {
     "Limit": "stops when it has enough rows",
     "Nested Loop": "for each row of the first, looks into the second",
@@ -100,7 +103,7 @@ def _sqlite_step(detail: str, tables: Mapping[str, str]) -> Step:
 def from_postgres(node: Mapping[str, Any]) -> Step:
     """A step and all below it, out of the answer to EXPLAIN (FORMAT JSON)."""
     parts = node.get("Plans", [])
-    bitmaps = [part for part in parts if "Bitmap" in part["Node Type"]]
+    bitmaps = [part for part in parts if part["Node Type"] in BITMAPS]
     step = _postgres_access(node, bitmaps) or Step(_postgres_words(node), SORT if "Sort Key" in node else "")
     return replace(
         step,

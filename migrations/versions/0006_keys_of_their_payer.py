@@ -6,7 +6,7 @@ from alembic import op
 from course_lib.db import utc_now
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 OF_ALL = ("uq_transfers_idempotency_key", ["idempotency_key"])
 OF_A_PAYER = ("uq_transfers_payer_and_key", ["from_account_id", "idempotency_key"])

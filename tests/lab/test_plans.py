@@ -1,4 +1,4 @@
-"""explain() says which table is scanned and which index is searched, and changes nothing."""
+"""explain() says which table is scanned and which index is searched, cost() how much is read; both change nothing."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateTable
 
 from course_lib.db import Base
 from course_lib.lab.people import FIRST_POST_AT
-from course_lib.lab.plans import explain
+from course_lib.lab.plans import Cost, cost, explain
 from course_lib.lab.postgres import Server
 from course_lib.lab.sql import watch
 from course_lib.models import Account, Post, Tag, User, post_tags
@@ -54,6 +54,7 @@ async def test_a_key_and_a_unique_column_are_searched(session: AsyncSession) -> 
 
 
 async def test_an_index_may_hold_all_that_is_asked_for(session: AsyncSession) -> None:
+    await session.execute(text("DROP INDEX ix_posts_feed"))
     await session.execute(text("CREATE INDEX ix_test ON posts (published, title)"))
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text("SET LOCAL enable_seqscan = off"))
@@ -226,6 +227,82 @@ async def test_several_bitmaps_are_one_search(session: AsyncSession) -> None:
         plan = await explain(session, select(Post).where(or_(Post.author_id == 1, Post.id == 2)))
         assert plan.searches == {"posts": "ix_posts_author_id, pk_posts"}
         assert "bitmap" not in repr(plan).lower()
+
+
+BELOW = [
+    select(func.count(Post.content)).where(Post.author_id == 1),
+    select(Post).where(Post.author_id == 1).order_by(Post.title),
+    select(Post).where(Post.author_id == 1).limit(2),
+    select(Post.title, User.email).join(Post.author).where(Post.author_id == 1),
+]
+
+
+@pytest.mark.parametrize("statement", BELOW, ids=lambda statement: str(statement)[-40:])
+async def test_no_step_is_dropped_wherever_the_bitmap_stands(
+    statement: Executable, session: AsyncSession
+) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        for way in ("seqscan", "indexscan"):
+            await session.execute(text(f"SET LOCAL enable_{way} = off"))
+    plan = await explain(session, statement)
+    assert plan.searches["posts"] == "ix_posts_author_id"
+    assert plan.scans == []
+
+
+async def test_a_step_with_a_bitmap_keeps_the_other_steps_below_it(session: AsyncSession) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        for way in ("seqscan", "indexscan", "indexonlyscan"):
+            await session.execute(text(f"SET LOCAL enable_{way} = off"))
+    newest = select(func.max(Tag.id)).scalar_subquery()
+    plan = await explain(session, select(Post).where(Post.author_id == 1, Post.id > newest + Post.id))
+    assert plan.searches["posts"] == "ix_posts_author_id"
+    assert "tags" in {step.table for step in plan._of("walk") + plan._of("search") + plan._of("scan")}
+
+
+async def test_a_search_costs_less_than_a_scan(session: AsyncSession) -> None:
+    many = [{"title": "More", "content": "x" * 400, "author_id": 1 + n % 2} for n in range(2000)]
+    await session.execute(insert(Post), many)
+    await session.execute(text("ANALYZE"))
+    scan = await cost(session, select(Post).where(Post.title == "A quiet draw"))
+    search = await cost(session, select(Post).where(Post.id == 3))
+    assert search < scan
+    assert (search.unit, search.database) == (scan.unit, scan.database)
+
+
+async def test_a_cost_is_the_same_each_time_and_shows_itself(session: AsyncSession) -> None:
+    found = [await cost(session, select(Post).where(Post.id == 3)) for _ in range(3)]
+    assert found[0] == found[1] == found[2]
+    assert repr(found[0]).endswith(("steps of SQLite", "blocks read by PostgreSQL"))
+    assert repr(Cost(4321, "blocks read by", "PostgreSQL")) == "4,321 blocks read by PostgreSQL"
+
+
+async def test_each_row_of_a_scan_costs_a_step_or_more(session: AsyncSession) -> None:
+    if session.get_bind().dialect.name == "sqlite":
+        few, many = [await cost(session, select(Post).limit(limit)) for limit in (4, 24)]
+        assert many.amount - few.amount >= 20
+
+
+async def test_counting_the_cost_leaves_no_change(session: AsyncSession) -> None:
+    await session.execute(insert(Tag).values(name="written before"))
+    before = await everything(session)
+    assert (await cost(session, delete(Post).where(Post.id < 9))).amount > 0
+    await session.commit()
+    assert await everything(session) == before
+
+
+async def test_after_counting_nothing_is_counted(engine: AsyncEngine, session: AsyncSession) -> None:
+    with pytest.raises(DBAPIError, match="nowhere"):
+        async with session.begin_nested():
+            await cost(session, text("SELECT * FROM nowhere"))
+    with watch(engine) as sent:
+        await cost(session, select(Tag))
+    assert "tags" in sent[-1].text
+    assert await session.scalar(select(func.count()).select_from(Tag)) == 6
+
+
+async def test_the_cost_of_what_is_no_statement_is_refused(session: AsyncSession) -> None:
+    with pytest.raises(TypeError, match=r"cost\(\) takes a statement"):
+        await cost(session, "SELECT 1")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", ["SELECT 1", Post, None, CreateTable(post_tags)])
