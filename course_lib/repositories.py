@@ -6,7 +6,7 @@ The general methods take a `Select` where a caller wants another query, instead 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from sqlalchemy import CursorResult, Select, delete, exists, insert, inspect, select, update
+from sqlalchemy import CursorResult, Select, delete, exists, func, insert, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -100,7 +100,8 @@ class BaseRepository(Generic[M]):
 
     async def count(self, statement: Select[M] | None = None) -> int:
         """How many rows `get_multi` has to give. Raises StatementRefused."""
-        return await self.session.scalar(count_of(self._rows(statement))) or 0
+        every = select(func.count()).select_from(self.model)
+        return await self.session.scalar(every if statement is None else count_of(statement)) or 0
 
     def _rows(self, statement: Select[M] | None) -> Select[M]:
         return select(self.model) if statement is None else statement
