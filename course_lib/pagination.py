@@ -24,7 +24,7 @@ from sqlalchemy.schema import Column
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import Function
-from sqlalchemy.types import Integer, NullType, String, TypeDecorator, TypeEngine
+from sqlalchemy.types import Integer, Interval, NullType, String, TypeDecorator, TypeEngine
 
 from course_lib.errors import InvalidCursor, OutOfRange, StatementRefused
 from course_lib.statements import check_listing, count_of, in_total_order, primary_key
@@ -94,13 +94,15 @@ class CursorValue(TypeDecorator[Any]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "sqlite":
             return NullType()
-        return self.of.load_dialect_impl(dialect) if isinstance(self.of, TypeDecorator) else self.of
+        if isinstance(self.of, TypeDecorator) and not isinstance(self.of, Interval):
+            return self.of.load_dialect_impl(dialect)
+        return self.of
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        stored = self.load_dialect_impl(dialect)
-        return (
-            value if isinstance(stored, NullType) else _from_json(stored.python_type).validate_python(value)
-        )
+        if dialect.name == "sqlite":
+            return value
+        kind: Any = self.load_dialect_impl(dialect).python_type
+        return _reader(kind).validate_python(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return to_jsonable_python(value)
@@ -110,7 +112,9 @@ class CursorValue(TypeDecorator[Any]):
         return self.load_dialect_impl(DefaultDialect()).python_type not in (object, bytes, dict, list)
 
 
-_from_json: Any = cache(TypeAdapter)
+@cache
+def _reader(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind, config=ConfigDict(allow_inf_nan=True))
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,7 @@ class Keyset(Generic[T]):
         for key in (*asked, *map(SortKey.of, primary_key(entity))):
             empty = key.nullable or key.column not in own  # an outer join has NULL where it finds no row
             keys.setdefault(key.column, replace(key, nullable=empty))
-        self.keys, self.max_age = list(keys.values()), max_age
+        self.model, self.keys, self.max_age = inspect(entity).mapper, list(keys.values()), max_age
         values = [key.value.label(f"key_{place}") for place, key in enumerate(self.keys)]
         self.rows = statement.add_columns(*values).order_by(None)
         self.signer = URLSafeTimedSerializer(
@@ -225,7 +229,9 @@ class Keyset(Generic[T]):
         backwards, *values = self._read(cursor) if cursor is not None else [False]
         given = {f"key_{place}": value for place, value in enumerate(values)}
         rows: list[Row[Any]] = []
-        pairs = session.get_bind().dialect.name != "sqlite"  # which searches for the first of a pair alone
+        pairs = (
+            session.get_bind(self.model).dialect.name != "sqlite"
+        )  # which searches for the first of a pair alone
         for search in self._searches(pairs, backwards, tuple(value is None for value in values)):
             if len(rows) <= limit:
                 found = await session.execute(search, given | {"wanted": limit + 1 - len(rows)})

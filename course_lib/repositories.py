@@ -8,19 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter, index
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from sqlalchemy import (
-    CursorResult,
-    Select,
-    bindparam,
-    case,
-    delete,
-    exists,
-    insert,
-    inspect,
-    select,
-    update,
-)
+from sqlalchemy import Select, bindparam, case, delete, exists, func, insert, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapper
 from sqlalchemy.schema import Column, Table
@@ -164,7 +154,8 @@ class BaseRepository(Generic[M]):
 
     async def count(self, statement: Select[M] | None = None) -> int:
         """How many rows `get_multi` has to give. Raises StatementRefused."""
-        return await self.session.scalar(count_of(self._rows(statement))) or 0
+        every = select(func.count()).select_from(self.model)
+        return await self.session.scalar(every if statement is None else count_of(statement)) or 0
 
     def _rows(self, statement: Select[M] | None) -> Select[M]:
         return select(self.model) if statement is None else statement

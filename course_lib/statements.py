@@ -96,8 +96,8 @@ def in_total_order(statement: Select[T]) -> Select[T]:
 
 def count_of(statement: Select[Any], *, cap: int | None = None) -> Select[int]:
     """How many rows the statement gives, but at most one more than `cap`. Raises StatementRefused."""
-    check_listing(statement)
-    counted = statement.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
+    model = check_listing(statement)
+    counted = statement.with_only_columns(func.count()).select_from(model).order_by(None)
     counted._for_update_arg = None  # PostgreSQL locks no rows that it counts
     if cap is None:
         return counted

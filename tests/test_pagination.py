@@ -460,6 +460,7 @@ class Part(SampleBase):
     email: Mapped[str] = mapped_column(OneSpelling)
     number: Mapped[UUID]
     day: Mapped[date]
+    lasts: Mapped[timedelta]
     state: Mapped[State]
     whole_id: Mapped[int | None] = mapped_column(ForeignKey("parts.id"))
     whole: Mapped["Part | None"] = relationship(remote_side="Part.id", lazy="raise")
@@ -489,18 +490,22 @@ async def parts(engine: AsyncEngine, session: AsyncSession) -> AsyncIterator[Asy
             "email": "a@x",
             "number": UUID(int=chance.randrange(3)),
             "day": date(2026, 1, chance.randint(1, 3)),
+            "lasts": timedelta(days=chance.randint(-1, 1), microseconds=chance.randint(0, 1)),
             "state": chance.choice(list(State)),
             "whole_id": chance.choice([None, *range(1, key)]),
         }
         if chance.random() < 0.3:
             part["made_at"] = datetime(2026, 1, 1, chance.randrange(3), tzinfo=UTC)
         await session.execute(insert(Part).values(part))
+    if engine.dialect.name == "postgresql":
+        await session.execute(text("UPDATE parts SET price = 'NaN' WHERE id % 4 = 0"))
+        await session.execute(text("UPDATE parts SET price = 'Infinity' WHERE id % 9 = 0"))
     await session.execute(text("UPDATE parts SET email = 'B@X' WHERE id % 3 = 0"))
     yield session
     await session.rollback()
 
 
-KEYS = [Part.price, Part.rate, Part.made_at, Part.email, Part.number, Part.day, Part.state]
+KEYS = [Part.price, Part.rate, Part.made_at, Part.email, Part.number, Part.day, Part.lasts, Part.state]
 WHOLE_KEYS = [WHOLE.price, WHOLE.day, WHOLE.whole_id]
 
 
