@@ -5,6 +5,7 @@ events, which every Python has: the driver starts no transaction by itself, so t
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from unicodedata import normalize
@@ -92,16 +93,23 @@ def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, *, lock_timeout: float
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _: object) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        connection.run_async(lambda driver: _say(driver, pragmas))
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         _let_write(connection, not options.get("sqlite_read_only", False))
         connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+
+
+async def _say(driver: Any, pragmas: Sequence[str]) -> None:
+    try:
+        for pragma in pragmas:
+            async with driver.execute(f"PRAGMA {pragma}"):
+                pass
+    except BaseException:  # a full disk, or no database: nobody else closes the file
+        await driver.close()
+        raise
 
 
 def _let_write(connection: Connection, may_write: bool) -> None:
