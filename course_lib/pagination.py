@@ -229,9 +229,8 @@ class Keyset(Generic[T]):
         backwards, *values = self._read(cursor) if cursor is not None else [False]
         given = {f"key_{place}": value for place, value in enumerate(values)}
         rows: list[Row[Any]] = []
-        pairs = (
-            session.get_bind(self.model).dialect.name != "sqlite"
-        )  # which searches for the first of a pair alone
+        # SQLite searches an index for the first of a pair alone.
+        pairs = session.get_bind(self.model).dialect.name != "sqlite"
         for search in self._searches(pairs, backwards, tuple(value is None for value in values)):
             if len(rows) <= limit:
                 found = await session.execute(search, given | {"wanted": limit + 1 - len(rows)})
