@@ -1,6 +1,7 @@
 """The engine behaves alike on both databases: transactions, foreign keys, times, and errors without secrets."""
 
 import asyncio
+import gc
 import logging
 import sys
 from contextlib import AsyncExitStack
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from unicodedata import category
 
+import psutil
 import pytest
 from sqlalchemy import URL, func, insert, inspect, literal, select, text, update
-from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
+from sqlalchemy.exc import DatabaseError, IntegrityError, InvalidRequestError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from course_lib.db import (
@@ -40,6 +42,19 @@ def test_an_engine_that_is_not_used_connects_to_nothing(tmp_path: Path) -> None:
     create_engine("postgresql+asyncpg://nobody@127.0.0.1:1/nowhere")
 
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_file_that_cannot_be_used_is_let_go_at_once(tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Ann, " * 1_000)
+    engine = create_engine(f"sqlite+aiosqlite:///{letter}")
+    gc.disable()  # which would close what nobody holds
+    try:
+        with pytest.raises(DatabaseError, match="not a database") as told:
+            await engine.connect()
+        assert str(letter) not in {file.path for file in psutil.Process().open_files()}, told
+    finally:
+        gc.enable()
 
 
 async def test_foreign_keys_hold_on_every_connection_of_the_pool(engine: AsyncEngine) -> None:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import filelock
 import psutil
 import pytest
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from course_lib.lab.postgres import PostgresUnavailable, Server, own_server, shared, watcher
+from course_lib.lab.postgres import PostgresUnavailable, Server, cluster, own_server, shared, watcher
 from course_lib.lab.postgres import os_account as accounts
 from course_lib.lab.processes import lives
 
@@ -259,6 +260,22 @@ def test_the_folder_of_a_private_server_vanishes_when_its_process_is_killed(
 
     assert eventually(lambda: not processes_of(cache))
     assert not folder.exists()
+
+
+def test_a_watcher_that_does_not_get_the_lock_tries_again(
+    cache: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = begin(OWN, answer="server.folder")
+    lost = Server(Path(user.answer))
+    kill_watcher_of(lost)
+    user.kill()
+    monkeypatch.setattr(cluster, "PATIENCE_WITH_THE_LOCK", 0)
+
+    with filelock.FileLock(lost.folder / "lock"):
+        assert not watcher._ended_for_want_of_users(lost.folder, private=True)
+    assert lost.folder.exists()
+    assert watcher._ended_for_want_of_users(lost.folder, private=True)
+    assert not lost.folder.exists()
 
 
 def test_a_private_server_that_lost_user_and_watcher_is_found_by_the_next(cache: Path, begin: Begin) -> None:

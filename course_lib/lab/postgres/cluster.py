@@ -23,6 +23,8 @@ from course_lib.lab.postgres.programs import last_line, run
 from course_lib.lab.postgres.unavailable import PostgresUnavailable
 from course_lib.lab.processes import lives
 
+PATIENCE_WITH_THE_LOCK = 60
+"""Seconds that one program may take to start or halt the server, while another waits."""
 PORTS = range(20_000, 32_000)  # below the ports that systems hand out to outgoing connections
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -73,7 +75,7 @@ class Cluster:
         return self.folder / "data"
 
     def locked(self) -> filelock.BaseFileLock:
-        return filelock.FileLock(self.folder / "lock", timeout=60)
+        return filelock.FileLock(self.folder / "lock", timeout=PATIENCE_WITH_THE_LOCK)
 
     def read(self, name: str) -> str:
         return (self.folder / name).read_text()

@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+from filelock import Timeout
+
 from course_lib.lab.postgres.cluster import Cluster
 from course_lib.lab.postgres.programs import detached
 from course_lib.lab.processes import identity, is_alive
@@ -46,13 +48,17 @@ def _watch(folder: Path, *, private: bool) -> None:
 
 
 def _ended_for_want_of_users(folder: Path, *, private: bool) -> bool:
+    """False where somebody came, or where the lock of the folder is held by another: then it is tried again."""
     cluster = Cluster(folder)
-    with cluster.locked():
-        if has(folder, "user"):
-            return False
-        cluster.halt()
-        for signature in (*folder.glob("user-*"), *folder.glob("watcher-*")):
-            signature.unlink()
+    try:
+        with cluster.locked():
+            if has(folder, "user"):
+                return False
+            cluster.halt()
+            for signature in (*folder.glob("user-*"), *folder.glob("watcher-*")):
+                signature.unlink()
+    except Timeout:
+        return False
     if private:
         shutil.rmtree(folder, ignore_errors=True)
     return True

@@ -14,7 +14,7 @@ LOST_COROUTINE = "'coroutine' object"
 NOT_LOADED = "to look at it asks the database, and there is no `await` to wait with. It is expired or was never loaded."
 
 
-def explained(error: Exception, code: CodeType | None) -> NotYet | NotAttempted | None:
+def explained(error: BaseException, code: CodeType | None) -> NotYet | NotAttempted | None:
     """The learner's own line, and what it raised. None for an error of the kit itself, which came from elsewhere."""
     lines = [(frame, line) for frame, line in walk_tb(error.__traceback__) if is_theirs(frame, code)]
     if not lines:

@@ -16,7 +16,7 @@ from typing import Any
 
 from course_lib.school.attempts import time_limit
 from course_lib.school.attempts.explaining import LOST_COROUTINE, explained
-from course_lib.school.attempts.time_limit import AGAIN, TookTooLong, alarm, hangs
+from course_lib.school.attempts.time_limit import AGAIN, Stopped, TookTooLong, alarm, hangs
 from course_lib.school.attempts.verdicts import NotAttempted, NotYet
 from course_lib.school.attempts.whose_frame import code_of
 
@@ -45,7 +45,9 @@ async def guarded(
             ) from None
         except TookTooLong:
             raise hangs(function) from None
-        except Exception as error:
+        except (Stopped, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # pytest's are no Exception: pytest.raises, pytest.fail
             if time.expired():  # a driver may turn the cancellation into an error of its own
                 raise hangs(function) from None
             explanation = explained(error, code)
@@ -104,7 +106,7 @@ def _kind(thing: object) -> str:
     return f"{thing!r}, which is no function"
 
 
-def _let_go(error: Exception) -> None:
+def _let_go(error: BaseException) -> None:
     """What was never awaited is freed now, where its warning is heard, and not in a later cell."""
     clear_frames(error.__traceback__)
     if isinstance(error, AttributeError):

@@ -17,8 +17,12 @@ PATIENCE = 8.0
 AGAIN = 0.05
 
 
-class TookTooLong(BaseException):
-    """Ends a loop. No `except Exception` of a learner catches this one."""
+class Stopped(BaseException):
+    """Ends what a learner's code does. No `except Exception` of theirs catches this one."""
+
+
+class TookTooLong(Stopped):
+    """Ends a loop."""
 
 
 def hangs(function: Callable[..., Any]) -> NotYet:

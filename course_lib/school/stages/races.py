@@ -22,6 +22,7 @@ from course_lib.lab.interleaving_shown import Interleaving
 from course_lib.lab.stepping import WaitsInPython, in_steps, stepping
 from course_lib.models import Account
 from course_lib.school.attempts.attempt import Attempt
+from course_lib.school.attempts.time_limit import Stopped
 from course_lib.school.attempts.verdicts import NotYet
 
 Work = Callable[[AsyncSession], Awaitable[Any]]
@@ -90,8 +91,8 @@ def errors_at_most(engine: AsyncEngine, most: int, fault: NotYet) -> Iterator[No
         raise fault from None
 
 
-class _Enough(BaseException):
-    """No `except Exception` of a learner catches this one."""
+class _Enough(Stopped):
+    """Ends the answers to errors."""
 
 
 _in_a_hurry: ContextVar[bool] = ContextVar("_in_a_hurry", default=False)

@@ -121,6 +121,19 @@ LEAVES = """
     """
 
 
+FAILS = """
+    async def fails(session):
+        with pytest.raises(ValueError):
+            pass
+    """
+
+
+async def test_an_error_that_is_no_exception_is_told_like_any_other() -> None:
+    told = await diagnosis_of(written(FAILS, pytest=pytest))
+    assert told.misconception == "error in the code"
+    assert "`with pytest.raises(ValueError):`, raises Failed: DID NOT RAISE" in told.told
+
+
 async def test_an_exit_ends_the_answer_alone() -> None:
     assert (await diagnosis_of(answer_of(LEAVES))).misconception == "leaves the program"
 
