@@ -32,11 +32,8 @@ STATUS: dict[type[errors.CourseError], int] = {
     errors.Conflict: 503,
 }
 
-
-OPEN_TO_ALL = (
-    "Nobody logs in yet: whoever reaches this application may read and change everything in it. "
-    "How to mend that: https://fastapi.tiangolo.com/tutorial/security/"
-)
+OPEN_TO_ALL = """Nobody logs in yet: whoever reaches this application may read and change everything in it.
+How to mend that: https://fastapi.tiangolo.com/tutorial/security/"""
 
 
 def create_app(engine: AsyncEngine | None = None) -> FastAPI:
@@ -56,8 +53,10 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
     for router in (routers.users, routers.posts, routers.transfers):
         app.include_router(router)
     app.add_middleware(HeadLikeGet)
-    for kind, answer in ANSWERS.items():
-        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(errors.CourseError, _answer_course_error)
+    app.add_exception_handler(RequestValidationError, _answer_bad_request)
+    for kind in (DBAPIError, PoolTimeout, OSError):
+        app.add_exception_handler(kind, _answer_database_error)
     return app
 
 
@@ -94,12 +93,3 @@ async def _answer_database_error(request: Request, error: Any) -> JSONResponse:
     if is_unavailable(error):
         return _problem(503, "the database cannot answer now; nothing was changed")
     raise error
-
-
-ANSWERS: dict[type[Exception], Any] = {
-    errors.CourseError: _answer_course_error,
-    RequestValidationError: _answer_bad_request,
-    DBAPIError: _answer_database_error,
-    PoolTimeout: _answer_database_error,
-    OSError: _answer_database_error,
-}

@@ -9,19 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from unicodedata import normalize
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    DateTime,
-    Dialect,
-    MetaData,
-    String,
-    TypeDecorator,
-    event,
-    inspect,
-    make_url,
-)
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy import MetaData, event, inspect
+from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -30,6 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import DateTime, String, TypeDecorator
 
 from course_lib.settings import Timeouts
 
@@ -40,10 +30,9 @@ READ_ONLY = {"sqlite_read_only": True, "postgresql_readonly": True}
 """Execution options of a connection or session that is going to read: a statement that writes is refused."""
 
 SQLITE_BUSY, SQLITE_LOCKED = 5, 6
-SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = "40001", "40P01", "55P03"
-QUERY_CANCELED = "57014"
-NO_CONNECTION = ("08", "53", "57P")
-"""How SQLSTATE begins when the server is gone, shuts down, or has no connection left."""
+CONFLICTS = SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = "40001", "40P01", "55P03"
+UNAVAILABLE = ("08", "53", "57P", "57014")
+"""How SQLSTATE begins when the server is gone, shuts down, has no connection left, or stopped a slow statement."""
 
 
 def create_engine(
@@ -73,10 +62,9 @@ def _forget_row(context: ExceptionContext) -> None:
 
 
 def _limits(timeouts: Timeouts) -> dict[str, Any]:
-    """What asyncpg is told; the server wants milliseconds."""
-    limits = {"lock_timeout": timeouts.lock, "statement_timeout": timeouts.statement}
-    settings = {name: str(round(seconds * 1_000)) for name, seconds in limits.items()}
-    return {"server_settings": settings, "timeout": timeouts.pool}
+    """What asyncpg is told."""
+    limits = {"lock_timeout": f"{timeouts.lock}s", "statement_timeout": f"{timeouts.statement}s"}
+    return {"server_settings": limits, "timeout": timeouts.pool}
 
 
 def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
@@ -145,9 +133,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value and value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
 
 
 def one_spelling(text: str) -> str:
@@ -172,8 +158,6 @@ class OneSpelling(TypeDecorator[str]):
 
 
 class Hidden(str):
-    __slots__ = ()
-
     def __repr__(self) -> str:
         return "'***'"
 
@@ -215,22 +199,17 @@ def is_conflict(error: DBAPIError) -> bool:
 
     A change of the schema counts: asyncpg refuses once what was prepared before it.
     """
-    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (SQLITE_BUSY, SQLITE_LOCKED):
-        return True
-    if getattr(error.orig, "sqlstate", None) in (
-        SERIALIZATION_FAILURE,
-        DEADLOCK_DETECTED,
-        LOCK_NOT_AVAILABLE,
-    ):
-        return True
-    return type(error.orig).__name__ == "InvalidCachedStatementError"
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    state = getattr(error.orig, "sqlstate", None)
+    stale = type(error.orig).__name__ == "InvalidCachedStatementError"
+    return code in (SQLITE_BUSY, SQLITE_LOCKED) or state in CONFLICTS or stale
 
 
 def is_unavailable(error: Exception) -> bool:
     """Whether the database was not there to answer: no connection left, the server gone, or the time over."""
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None))
-        return error.connection_invalidated or state == QUERY_CANCELED or state.startswith(NO_CONNECTION)
+        return error.connection_invalidated or state.startswith(UNAVAILABLE)
     return isinstance(error, PoolTimeout | OSError)
 
 
@@ -242,6 +221,5 @@ def violated_constraint(error: IntegrityError) -> str:
     """
     if name := getattr(error.driver_exception, "constraint_name", None):
         return str(name)
-    told = str(error.orig)
-    unique = re.fullmatch(r"UNIQUE constraint failed: (\w+)\.(\w+)", told)
-    return f"uq_{unique[1]}_{unique[2]}" if unique else told.rpartition(": ")[2]
+    told = re.sub(r"^UNIQUE constraint failed: (\w+)\.(\w+)$", r"uq_\1_\2", str(error.orig))
+    return told.rpartition(": ")[2]

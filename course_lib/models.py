@@ -3,19 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Index,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.schema import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
 from sqlalchemy.sql.expression import false, text, true
+from sqlalchemy.types import BigInteger, String, Text
 
 from course_lib.db import Base, HiddenText, OneSpelling, UtcDateTime, one_spelling, utc_now
 

@@ -41,11 +41,8 @@ def _refusal(mapper: Any) -> str | None:
         return "shares its rows with other models (inheritance)"
     if len(mapper.primary_key) > 1:
         return "has a key of several columns"
-    return (
-        None
-        if isinstance(mapper.primary_key[0].type, Integer)
-        else "has a key that is no Integer, SmallInteger or BigInteger"
-    )
+    whole = isinstance(mapper.primary_key[0].type, Integer)
+    return None if whole else "has a key that is no Integer, SmallInteger or BigInteger"
 
 
 class BaseRepository(Generic[M]):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, status
+from fastapi import APIRouter, Header, Path, Query
 
 from course_lib.dependencies import Posts, RunAgain, Transfers, Users
 from course_lib.models import MAX_ID, Post, Transfer, User
@@ -43,9 +43,7 @@ async def get_user(service: Users, user_id: UserId) -> User:
     return await service.get_user(user_id)
 
 
-@users.post(
-    "", response_model=UserResponse, status_code=status.HTTP_201_CREATED, responses=_replies(400, 409)
-)
+@users.post("", response_model=UserResponse, status_code=201, responses=_replies(400, 409))
 async def create_user(service: Users, wanted: UserCreate) -> User:
     return await service.create_user(wanted)
 
@@ -55,7 +53,7 @@ async def update_user(service: Users, user_id: UserId, wanted: UserUpdate) -> Us
     return await service.update_user(user_id, wanted)
 
 
-@users.delete("/{user_id}", status_code=status.HTTP_204_NO_CONTENT, responses=_replies(404, 409))
+@users.delete("/{user_id}", status_code=204, responses=_replies(404, 409))
 async def delete_user(service: Users, user_id: UserId) -> None:
     await service.delete_user(user_id)
 
@@ -65,12 +63,7 @@ async def get_feed(service: Posts, limit: PerPage = 20, cursor: str | None = Non
     return await service.get_feed(limit=limit, cursor=cursor)
 
 
-@transfers.post(
-    "",
-    response_model=TransferResponse,
-    status_code=status.HTTP_201_CREATED,
-    responses=_replies(400, 404, 409),
-)
+@transfers.post("", response_model=TransferResponse, status_code=201, responses=_replies(400, 404, 409))
 async def create_transfer(
     service: Transfers, wanted: TransferCreate, idempotency_key: IdempotencyKey = None
 ) -> Transfer:

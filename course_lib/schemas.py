@@ -21,12 +21,8 @@ Password = Secret[Annotated[str, StringConstraints(min_length=8, max_length=128)
 
 
 def _may_be_left_out() -> Any:
-    """Optional is not nullable: the field may be missing, but a null in its place is refused."""
-
-    def without_default(schema: dict[str, Any]) -> None:
-        del schema["default"]
-
-    return Field(default=None, json_schema_extra=without_default)
+    """Optional is not nullable: the field may be missing, but a null in its place is refused, and no schema offers it."""
+    return Field(default_factory=lambda: None)
 
 
 class Incoming(BaseModel):
