@@ -52,7 +52,7 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
     app.state.feed = feed(secret)
     for router in (routers.users, routers.posts, routers.transfers):
         app.include_router(router)
-    app.add_middleware(HeadLikeGet)
+    app.add_middleware(head_like_get)
     app.add_exception_handler(errors.CourseError, _answer_course_error)
     app.add_exception_handler(RequestValidationError, _answer_bad_request)
     for kind in (DBAPIError, PoolTimeout, OSError):
@@ -60,16 +60,15 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
     return app
 
 
-class HeadLikeGet:
+def head_like_get(app: Any) -> Any:
     """HEAD gets what GET would, without a body, which the server leaves out."""
 
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def called(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope.get("method") == "HEAD":
-            scope = {**scope, "method": "GET"}
-        await self.app(scope, receive, send)
+            scope = scope | {"method": "GET"}
+        await app(scope, receive, send)
+
+    return called
 
 
 def _problem(status: int, detail: str, **more: Any) -> JSONResponse:

@@ -73,32 +73,30 @@ def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSessi
 
 
 def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, *, lock_timeout: float) -> None:
-    # WAL is kept in the file: only its first connection changes anything, and fails while somebody reads it.
     waits = f"busy_timeout={round(lock_timeout * 1_000)}"
-    pragmas = (f"foreign_keys={'ON' if foreign_keys else 'OFF'}", "journal_mode=WAL", waits)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _: object) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        # WAL is kept in the file: only its first connection changes anything, and fails while somebody reads it.
+        _pragmas(connection, f"foreign_keys={foreign_keys}", "journal_mode=WAL", waits)
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        _let_write(connection, not options.get("sqlite_read_only", False))
+        reads = options.get("sqlite_read_only", False)
+        if connection.info.get("reads", False) is not reads:
+            # A connection of the pool keeps what was said last.
+            _pragmas(connection.connection, f"query_only={reads}")
+            connection.info["reads"] = reads
         connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
 
 
-def _let_write(connection: Connection, may_write: bool) -> None:
-    """A connection of the pool keeps what was said last, so it is said when that changes."""
-    if connection.info.get("may_write", True) is not may_write:
-        cursor = connection.connection.cursor()
-        cursor.execute(f"PRAGMA query_only={'OFF' if may_write else 'ON'}")
-        cursor.close()
-        connection.info["may_write"] = may_write
+def _pragmas(connection: Any, *pragmas: str) -> None:
+    cursor = connection.cursor()
+    for pragma in pragmas:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
 
 
 class Base(DeclarativeBase):
@@ -147,8 +145,7 @@ def one_spelling(text: str) -> str:
 
 class OneSpelling(TypeDecorator[str]):
     """Text that SQLAlchemy writes and searches in one spelling. What was typed is not kept: straße@x.org is stored as
-    strasse@x.org, another mailbox perhaps. Who sends mail keeps the address as typed too, in a column beside it.
-    """
+    strasse@x.org, another mailbox perhaps. Who sends mail keeps the address as typed too, in a column beside it."""
 
     impl = String
     cache_ok = True
@@ -163,9 +160,7 @@ class Hidden(str):
 
 
 class HiddenText(TypeDecorator[str]):
-    """Text that shows in no log, neither with the rows of SQLAlchemy's at DEBUG nor with aiosqlite's parameters, where
-    the statement knows the column: `text()` does not.
-    """
+    """Text that no log at DEBUG shows, SQLAlchemy's or aiosqlite's, where the column is known: in `text()` it is not."""
 
     impl = String
     cache_ok = True

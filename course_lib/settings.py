@@ -59,8 +59,7 @@ class Timeouts:
 
 
 def timeouts() -> Timeouts:
-    """COURSE_LOCK_TIMEOUT, COURSE_STATEMENT_TIMEOUT, COURSE_POOL_TIMEOUT; else the defaults. Raises
-    SettingNotUnderstood."""
+    """COURSE_LOCK_TIMEOUT, COURSE_STATEMENT_TIMEOUT, COURSE_POOL_TIMEOUT, or defaults. Raises SettingNotUnderstood."""
     variables = {each.name: f"COURSE_{each.name.upper()}_TIMEOUT" for each in fields(Timeouts)}
     return Timeouts(**{name: _seconds(said) for name, said in variables.items() if os.environ.get(said)})
 
