@@ -8,8 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib import errors, routers
@@ -55,7 +54,7 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
     app.add_middleware(head_like_get)
     app.add_exception_handler(errors.CourseError, _answer_course_error)
     app.add_exception_handler(RequestValidationError, _answer_bad_request)
-    for kind in (DBAPIError, PoolTimeout, OSError):
+    for kind in (SQLAlchemyError, OSError):
         app.add_exception_handler(kind, _answer_database_error)
     return app
 
@@ -82,9 +81,8 @@ async def _answer_course_error(request: Request, error: Any) -> JSONResponse:
 
 async def _answer_bad_request(request: Request, error: Any) -> JSONResponse:
     """FastAPI's own answer repeats what was sent; a refused password belongs in no reply and in no log."""
-    faults = [{word: fault[word] for word in ("type", "loc", "msg")} for fault in error.errors()]
-    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
-    return _problem(422, told, faults=faults)
+    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+    return _problem(422, told, faults=error.errors())
 
 
 async def _answer_database_error(request: Request, error: Any) -> JSONResponse:

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 from unicodedata import normalize
 
-from sqlalchemy import MetaData, event, inspect
+from sqlalchemy import MetaData, event, exc, inspect
 from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
@@ -46,7 +45,9 @@ def create_engine(
     options = {"hide_parameters": True, "pool_pre_ping": True} | options
     url = make_url(url)
     if timeouts and url.get_backend_name() == "postgresql":
-        options = {"pool_timeout": timeouts.pool, "connect_args": _limits(timeouts)} | options
+        limits = {"lock_timeout": f"{timeouts.lock}s", "statement_timeout": f"{timeouts.statement}s"}
+        asyncpg = {"timeout": timeouts.pool, "server_settings": limits}
+        options = {"pool_timeout": timeouts.pool, "connect_args": asyncpg} | options
     engine = create_async_engine(url, **options)
     if engine.dialect.name == "sqlite":
         _mend_sqlite(engine, foreign_keys, lock_timeout=timeouts.lock if timeouts else 5)
@@ -59,12 +60,6 @@ def _forget_row(context: ExceptionContext) -> None:
     refusal = context.original_exception.__cause__
     if getattr(refusal, "detail", None):
         refusal.detail = None  # type: ignore[union-attr]
-
-
-def _limits(timeouts: Timeouts) -> dict[str, Any]:
-    """What asyncpg is told."""
-    limits = {"lock_timeout": f"{timeouts.lock}s", "statement_timeout": f"{timeouts.statement}s"}
-    return {"server_settings": limits, "timeout": timeouts.pool}
 
 
 def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
@@ -160,7 +155,7 @@ class Hidden(str):
 
 
 class HiddenText(TypeDecorator[str]):
-    """Text that no log at DEBUG shows, SQLAlchemy's or aiosqlite's, where the column is known: in `text()` it is not."""
+    """Text that no log at DEBUG shows, SQLAlchemy's or aiosqlite's, where the column is known: `text()` knows none."""
 
     impl = String
     cache_ok = True
@@ -205,7 +200,7 @@ def is_unavailable(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None))
         return error.connection_invalidated or state.startswith(UNAVAILABLE)
-    return isinstance(error, PoolTimeout | OSError)
+    return isinstance(error, exc.TimeoutError | OSError)
 
 
 def violated_constraint(error: IntegrityError) -> str:

@@ -134,7 +134,6 @@ class Transfer(Numbered, Base):
         _at_most("idempotency_key", 64),
         NEVER_REUSE_IDS,
     )
-    __mapper_args__ = {"eager_defaults": True}
 
     from_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
     to_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)

@@ -44,8 +44,7 @@ def _refusal(mapper: Any) -> str | None:
 
 
 class BaseRepository(Generic[M]):
-    """Find, add, change and remove rows of one model. A whole number that its key cannot hold finds nothing;
-    a key that is no whole number raises OutOfRange.
+    """Rows of one model. A whole number that its key cannot hold finds nothing; any other key raises OutOfRange.
 
     The model has a table of its own and one key, SMALLINT, INTEGER or BIGINT under any name; a subclass for any other
     model raises ModelRefused where it is written.

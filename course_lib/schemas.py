@@ -86,7 +86,7 @@ class TransferResponse(Outgoing):
 
 
 class Fault(BaseModel):
-    """What is wrong with one part of a request: where, which kind, and in words."""
+    """What is wrong with one part of a request: where, which kind, and in words; what was sent has no place here."""
 
     loc: list[str | int]
     type: str
