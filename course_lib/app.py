@@ -8,8 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib import errors, routers
@@ -32,11 +31,8 @@ STATUS: dict[type[errors.CourseError], int] = {
     errors.Conflict: 503,
 }
 
-
-OPEN_TO_ALL = (
-    "Nobody logs in yet: whoever reaches this application may read and change everything in it. "
-    "How to mend that: https://fastapi.tiangolo.com/tutorial/security/"
-)
+OPEN_TO_ALL = """Nobody logs in yet: whoever reaches this application may read and change everything in it.
+How to mend that: https://fastapi.tiangolo.com/tutorial/security/"""
 
 
 def create_app(engine: AsyncEngine | None = None) -> FastAPI:
@@ -55,22 +51,23 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
     app.state.feed = feed(secret)
     for router in (routers.users, routers.posts, routers.transfers):
         app.include_router(router)
-    app.add_middleware(HeadLikeGet)
-    for kind, answer in ANSWERS.items():
-        app.add_exception_handler(kind, answer)
+    app.add_middleware(head_like_get)
+    app.add_exception_handler(errors.CourseError, _answer_course_error)
+    app.add_exception_handler(RequestValidationError, _answer_bad_request)
+    for kind in (SQLAlchemyError, OSError):
+        app.add_exception_handler(kind, _answer_database_error)
     return app
 
 
-class HeadLikeGet:
+def head_like_get(app: Any) -> Any:
     """HEAD gets what GET would, without a body, which the server leaves out."""
 
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def called(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope.get("method") == "HEAD":
-            scope = {**scope, "method": "GET"}
-        await self.app(scope, receive, send)
+            scope = scope | {"method": "GET"}
+        await app(scope, receive, send)
+
+    return called
 
 
 def _problem(status: int, detail: str, **more: Any) -> JSONResponse:
@@ -84,9 +81,8 @@ async def _answer_course_error(request: Request, error: Any) -> JSONResponse:
 
 async def _answer_bad_request(request: Request, error: Any) -> JSONResponse:
     """FastAPI's own answer repeats what was sent; a refused password belongs in no reply and in no log."""
-    faults = [{word: fault[word] for word in ("type", "loc", "msg")} for fault in error.errors()]
-    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
-    return _problem(422, told, faults=faults)
+    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+    return _problem(422, told, faults=error.errors())
 
 
 async def _answer_database_error(request: Request, error: Any) -> JSONResponse:
@@ -94,12 +90,3 @@ async def _answer_database_error(request: Request, error: Any) -> JSONResponse:
     if is_unavailable(error):
         return _problem(503, "the database cannot answer now; nothing was changed")
     raise error
-
-
-ANSWERS: dict[type[Exception], Any] = {
-    errors.CourseError: _answer_course_error,
-    RequestValidationError: _answer_bad_request,
-    DBAPIError: _answer_database_error,
-    PoolTimeout: _answer_database_error,
-    OSError: _answer_database_error,
-}

@@ -5,32 +5,20 @@ events, which every Python has: the driver starts no transaction by itself, so t
 """
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from unicodedata import normalize
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    DateTime,
-    Dialect,
-    MetaData,
-    String,
-    TypeDecorator,
-    event,
-    inspect,
-    make_url,
-)
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy import MetaData, event, exc, inspect
+from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import DateTime, String, TypeDecorator
 
 from course_lib.settings import Timeouts
 
@@ -41,10 +29,9 @@ READ_ONLY = {"sqlite_read_only": True, "postgresql_readonly": True}
 """Execution options of a connection or session that is going to read: a statement that writes is refused."""
 
 SQLITE_BUSY, SQLITE_LOCKED = 5, 6
-SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = "40001", "40P01", "55P03"
-QUERY_CANCELED = "57014"
-NO_CONNECTION = ("08", "53", "57P")
-"""How SQLSTATE begins when the server is gone, shuts down, or has no connection left."""
+CONFLICTS = SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = "40001", "40P01", "55P03"
+UNAVAILABLE = ("08", "53", "57P", "57014")
+"""How SQLSTATE begins when the server is gone, shuts down, has no connection left, or stopped a slow statement."""
 
 
 def create_engine(
@@ -58,7 +45,9 @@ def create_engine(
     options = {"hide_parameters": True, "pool_pre_ping": True} | options
     url = make_url(url)
     if timeouts and url.get_backend_name() == "postgresql":
-        options = {"pool_timeout": timeouts.pool, "connect_args": _limits(timeouts)} | options
+        limits = {"lock_timeout": f"{timeouts.lock}s", "statement_timeout": f"{timeouts.statement}s"}
+        asyncpg = {"timeout": timeouts.pool, "server_settings": limits}
+        options = {"pool_timeout": timeouts.pool, "connect_args": asyncpg} | options
     engine = create_async_engine(url, **options)
     if engine.dialect.name == "sqlite":
         _mend_sqlite(engine, foreign_keys, lock_timeout=timeouts.lock if timeouts else 5)
@@ -73,52 +62,38 @@ def _forget_row(context: ExceptionContext) -> None:
         refusal.detail = None  # type: ignore[union-attr]
 
 
-def _limits(timeouts: Timeouts) -> dict[str, Any]:
-    """What asyncpg is told; the server wants milliseconds."""
-    limits = {"lock_timeout": timeouts.lock, "statement_timeout": timeouts.statement}
-    settings = {name: str(round(seconds * 1_000)) for name, seconds in limits.items()}
-    return {"server_settings": settings, "timeout": timeouts.pool}
-
-
 def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
     """Sessions whose objects stay readable after a commit, and which cannot be used again once closed."""
     return async_sessionmaker(engine, expire_on_commit=False, close_resets_only=False)
 
 
 def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, *, lock_timeout: float) -> None:
-    # WAL is kept in the file: only its first connection changes anything, and fails while somebody reads it.
     waits = f"busy_timeout={round(lock_timeout * 1_000)}"
-    pragmas = (f"foreign_keys={'ON' if foreign_keys else 'OFF'}", "journal_mode=WAL", waits)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _: object) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
-        connection.run_async(lambda driver: _say(driver, pragmas))
+        # WAL is kept in the file: only its first connection changes anything, and fails while somebody reads it.
+        _pragmas(connection, f"foreign_keys={foreign_keys}", "journal_mode=WAL", waits)
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        _let_write(connection, not options.get("sqlite_read_only", False))
+        reads = options.get("sqlite_read_only", False)
+        if connection.info.get("reads", False) is not reads:
+            # A connection of the pool keeps what was said last.
+            _pragmas(connection.connection.dbapi_connection, f"query_only={reads}")
+            connection.info["reads"] = reads
         connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
 
 
-async def _say(driver: Any, pragmas: Sequence[str]) -> None:
-    try:
+def _pragmas(connection: Any, *pragmas: str) -> None:
+    async def say(driver: Any) -> None:
         for pragma in pragmas:
             async with driver.execute(f"PRAGMA {pragma}"):
-                pass
-    except BaseException:  # a full disk, or no database: nobody else closes the file
-        await driver.close()
-        raise
+                pass  # closed also after an error: on a full disk an open cursor would keep the file open
 
-
-def _let_write(connection: Connection, may_write: bool) -> None:
-    """A connection of the pool keeps what was said last, so it is said when that changes."""
-    if connection.info.get("may_write", True) is not may_write:
-        cursor = connection.connection.cursor()
-        cursor.execute(f"PRAGMA query_only={'OFF' if may_write else 'ON'}")
-        cursor.close()
-        connection.info["may_write"] = may_write
+    connection.run_async(say)
 
 
 class Base(DeclarativeBase):
@@ -153,9 +128,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value and value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
 
 
 def one_spelling(text: str) -> str:
@@ -169,8 +142,7 @@ def one_spelling(text: str) -> str:
 
 class OneSpelling(TypeDecorator[str]):
     """Text that SQLAlchemy writes and searches in one spelling. What was typed is not kept: straße@x.org is stored as
-    strasse@x.org, another mailbox perhaps. Who sends mail keeps the address as typed too, in a column beside it.
-    """
+    strasse@x.org, another mailbox perhaps. Who sends mail keeps the address as typed too, in a column beside it."""
 
     impl = String
     cache_ok = True
@@ -180,16 +152,12 @@ class OneSpelling(TypeDecorator[str]):
 
 
 class Hidden(str):
-    __slots__ = ()
-
     def __repr__(self) -> str:
         return "'***'"
 
 
 class HiddenText(TypeDecorator[str]):
-    """Text that shows in no log, neither with the rows of SQLAlchemy's at DEBUG nor with aiosqlite's parameters, where
-    the statement knows the column: `text()` does not.
-    """
+    """Text that no log at DEBUG shows, SQLAlchemy's or aiosqlite's, where the column is known: `text()` knows none."""
 
     impl = String
     cache_ok = True
@@ -223,23 +191,18 @@ def is_conflict(error: DBAPIError) -> bool:
 
     A change of the schema counts: asyncpg refuses once what was prepared before it.
     """
-    if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (SQLITE_BUSY, SQLITE_LOCKED):
-        return True
-    if getattr(error.orig, "sqlstate", None) in (
-        SERIALIZATION_FAILURE,
-        DEADLOCK_DETECTED,
-        LOCK_NOT_AVAILABLE,
-    ):
-        return True
-    return type(error.orig).__name__ == "InvalidCachedStatementError"
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    state = getattr(error.orig, "sqlstate", None)
+    stale = type(error.orig).__name__ == "InvalidCachedStatementError"
+    return code in (SQLITE_BUSY, SQLITE_LOCKED) or state in CONFLICTS or stale
 
 
 def is_unavailable(error: Exception) -> bool:
     """Whether the database was not there to answer: no connection left, the server gone, or the time over."""
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None))
-        return error.connection_invalidated or state == QUERY_CANCELED or state.startswith(NO_CONNECTION)
-    return isinstance(error, PoolTimeout | OSError)
+        return error.connection_invalidated or state.startswith(UNAVAILABLE)
+    return isinstance(error, exc.TimeoutError | OSError)
 
 
 def violated_constraint(error: IntegrityError) -> str:
@@ -250,6 +213,5 @@ def violated_constraint(error: IntegrityError) -> str:
     """
     if name := getattr(error.driver_exception, "constraint_name", None):
         return str(name)
-    told = str(error.orig)
-    unique = re.fullmatch(r"UNIQUE constraint failed: (\w+)\.(\w+)", told)
-    return f"uq_{unique[1]}_{unique[2]}" if unique else told.rpartition(": ")[2]
+    told = re.sub(r"^UNIQUE constraint failed: (\w+)\.(\w+)$", r"uq_\1_\2", str(error.orig))
+    return told.rpartition(": ")[2]

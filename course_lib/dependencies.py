@@ -12,7 +12,7 @@ from course_lib.db import READ_ONLY
 from course_lib.services import PostService, TransferService, UserService
 from course_lib.transactions import retry, unit_of_work
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+READING = {"GET", "HEAD", "OPTIONS"}
 
 
 class RunAgain(APIRoute):

@@ -10,7 +10,7 @@ CourseError
 ├── ProtectedField          the field exists, but not for callers to set
 ├── OutOfRange              a number outside its bounds, or no whole number at all
 ├── SameAccount             a transfer from an account to itself
-├── InsufficientFunds       a balance smaller than the amount
+├── InsufficientFunds       a balance smaller than the amount, both in cents
 ├── KeyReused               one idempotency key of a payer for two different transfers
 ├── Conflict                another transaction was in the way, also after every retry
 ├── InvalidCursor           a cursor that we did not sign for this listing, or too old
@@ -18,6 +18,7 @@ CourseError
 └── ModelRefused            a model that BaseRepository cannot serve
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,20 +27,16 @@ class CourseError(Exception):
     """The base of all errors that the library raises on purpose. `pickle` keeps the facts and the words of each."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made_again, (type(self), self.args, vars(self))
-
-
-def _made_again(kind: type[CourseError], words: tuple[object, ...], facts: dict[str, object]) -> CourseError:
-    error = kind.__new__(kind, *words)
-    vars(error).update(facts)
-    return error
+        return CourseError.__new__, (type(self), *self.args), vars(self)
 
 
 class DatabaseNotUnderstood(CourseError):
-    def __init__(self, shown: str, reason: str) -> None:
-        self.shown, self.reason = shown, reason
+    """Shows the setting up to the first sign behind which a password may stand."""
+
+    def __init__(self, setting: str, reason: str) -> None:
+        self.shown, self.reason = re.sub(r"(?s)(://|[:/@?]).*", r"\1***", setting), reason
         super().__init__(
-            f"COURSE_DATABASE is {shown!r}: {reason}. Accepted are 'sqlite', 'postgres', "
+            f"COURSE_DATABASE is {self.shown!r}: {reason}. Accepted are 'sqlite', 'postgres', "
             "or an async SQLAlchemy URL such as 'postgresql+asyncpg://user:password@host/name'."
         )
 
@@ -94,9 +91,8 @@ class OutOfRange(CourseError):
         self.name, self.value, self.lowest, self.highest = name, value, lowest, highest
         # numpy's int64 and True are whole numbers too, and not what is asked for.
         kind = ", as an int" if hasattr(value, "__index__") and type(value) is not int else ""
-        super().__init__(
-            f"{name} is {_shown(value)}; it must be a whole number from {lowest} to {highest}{kind}"
-        )
+        wanted = f"a whole number from {lowest} to {highest}{kind}"
+        super().__init__(f"{name} is {_shown(value)}; it must be {wanted}")
 
     @classmethod
     def check(cls, name: str, value: object, lowest: int, highest: int) -> None:
@@ -112,8 +108,6 @@ class SameAccount(CourseError):
 
 
 class InsufficientFunds(CourseError):
-    """Balance and amount are in cents."""
-
     def __init__(self, account_id: int, balance: int, amount: int) -> None:
         self.account_id, self.balance, self.amount = account_id, balance, amount
         super().__init__(f"account {account_id} holds {balance} cents, fewer than the {amount} to pay")
@@ -148,6 +142,5 @@ class StatementRefused(CourseError, TypeError):
 class ModelRefused(CourseError):
     def __init__(self, model: str, reason: str) -> None:
         self.model, self.reason = model, reason
-        super().__init__(
-            f"{model} {reason}; BaseRepository does not serve that: use the session's own methods"
-        )
+        instead = "BaseRepository does not serve that: use the session's own methods"
+        super().__init__(f"{model} {reason}; {instead}")

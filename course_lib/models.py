@@ -3,31 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Index,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.schema import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
 from sqlalchemy.sql.expression import false, text, true
+from sqlalchemy.types import BigInteger, String, Text
 
 from course_lib.db import Base, HiddenText, OneSpelling, UtcDateTime, one_spelling, utc_now
 
 MAX_ID = 2**31 - 1
-"""The largest INTEGER of PostgreSQL, and so the largest key here. A table that may outgrow it takes BigInteger from its
-first day: to widen a key later rewrites the table.
-"""
+"""PostgreSQL's largest INTEGER. A table that may outgrow it starts with BigInteger: widening a key rewrites it."""
 
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 """An id that was once committed is never given again. Without it SQLite gives the highest id, once deleted, to the next
-row, and with it all that still points there. Its price is a second write for each INSERT (sqlite.org/autoinc.html).
-"""
+row, and all that still points there. Its price is a second write for each INSERT (sqlite.org/autoinc.html)."""
 
 PUBLISHED: dict[str, Any] = {"sqlite_where": text("published = 1"), "postgresql_where": text("published")}
 """What a partial index holds, in the words of a query: SQLite uses it where the two say the same, word by word."""
@@ -146,7 +134,6 @@ class Transfer(Numbered, Base):
         _at_most("idempotency_key", 64),
         NEVER_REUSE_IDS,
     )
-    __mapper_args__ = {"eager_defaults": True}
 
     from_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
     to_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)

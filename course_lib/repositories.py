@@ -1,16 +1,14 @@
 """Where the queries live: one class per model, holding a session it was given; it flushes and never commits.
 
-A helper for queries, and no wall around SQLAlchemy: its methods take a `Select` instead of a parameter for every
-wish. To test a caller, give it a database; who wants a fake in its place needs methods that take no `Select`.
+Its methods take a `Select` instead of a parameter for every wish: so a caller is tested with a database, not a fake.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter, index
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import Select, bindparam, case, delete, exists, func, insert, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapper
 from sqlalchemy.schema import Column, Table
@@ -41,16 +39,12 @@ def _refusal(mapper: Any) -> str | None:
         return "shares its rows with other models (inheritance)"
     if len(mapper.primary_key) > 1:
         return "has a key of several columns"
-    return (
-        None
-        if isinstance(mapper.primary_key[0].type, Integer)
-        else "has a key that is no Integer, SmallInteger or BigInteger"
-    )
+    whole = isinstance(mapper.primary_key[0].type, Integer)
+    return None if whole else "has a key that is no Integer, SmallInteger or BigInteger"
 
 
 class BaseRepository(Generic[M]):
-    """Find, add, change and remove rows of one model. A whole number that its key cannot hold finds nothing;
-    a key that is no whole number raises OutOfRange.
+    """Rows of one model. A whole number that its key cannot hold finds nothing; any other key raises OutOfRange.
 
     The model has a table of its own and one key, SMALLINT, INTEGER or BIGINT under any name; a subclass for any other
     model raises ModelRefused where it is written.
@@ -78,9 +72,8 @@ class BaseRepository(Generic[M]):
             raise ModelRefused(getattr(cls.model, "__name__", str(cls.model)), refusal)
         key, columns = mapper.primary_key[0], mapper.columns.items()
         kind = key.type.dialect_impl(postgresql.dialect())  # type: ignore[no-untyped-call]
-        wide, narrow = isinstance(kind, BigInteger), isinstance(kind, SmallInteger)
         cls._key_name = mapper.get_property_by_column(key).key
-        cls._key_bits = 63 if wide else 15 if narrow else 31
+        cls._key_bits = 63 if isinstance(kind, BigInteger) else 15 if isinstance(kind, SmallInteger) else 31
         cls.protected = cls.protected | {cls._key_name}
         cls._fields = frozenset(name for name, c in columns if isinstance(c, Column) and not c.computed)
         cls._deletion = delete(cls.model).where(getattr(cls.model, cls._key_name) == bindparam("key"))
@@ -120,11 +113,9 @@ class BaseRepository(Generic[M]):
         self._check(set().union(*rows))
         if not rows:
             return []
-        found = await self.session.scalars(
-            insert(self.model).returning(self.model),
-            [dict(fields) for fields in rows],
-            execution_options={"insertmanyvalues_page_size": len(rows)},
-        )
+        new = insert(self.model).returning(self.model)
+        at_once = {"insertmanyvalues_page_size": len(rows)}
+        found = await self.session.scalars(new, [dict(fields) for fields in rows], execution_options=at_once)
         return sorted(found, key=attrgetter(self._key_name))
 
     async def update(self, key: int, fields: Mapping[str, Any]) -> M | None:
@@ -145,9 +136,9 @@ class BaseRepository(Generic[M]):
         identity = inspect(self.model).identity_key_from_primary_key((possible,))
         # To take an object out of the session costs as much as the rest, so only where it may be there.
         held = identity in self.session.identity_map or self.session.new
-        synchronize = {"synchronize_session": "fetch" if held else False}
-        result = await self.session.execute(self._deletion, {"key": possible}, execution_options=synchronize)
-        return cast(CursorResult[Any], result).rowcount > 0
+        how = {"synchronize_session": "fetch" if held else False}
+        done: Any = await self.session.execute(self._deletion, {"key": possible}, execution_options=how)
+        return bool(done.rowcount > 0)
 
     async def exists(self, statement: Select[M] | None = None) -> bool:
         return bool(await self.session.scalar(select(exists(self._rows(statement)))))
@@ -162,12 +153,9 @@ class BaseRepository(Generic[M]):
 
     def _possible(self, key: int) -> int | None:
         """The key as an int, or None for a number that its column cannot hold. Raises OutOfRange."""
-        try:
-            number = None if isinstance(key, bool) else index(key)
-        except TypeError:
-            number = None
-        if number is None:
+        if isinstance(key, bool) or not hasattr(key, "__index__"):
             raise OutOfRange(self._key_name, key, 1, 2**self._key_bits - 1)
+        number = index(key)
         return number if number.bit_length() <= self._key_bits else None
 
     def _check(self, fields: Iterable[str]) -> None:

@@ -2,20 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, status
+from fastapi import APIRouter, Header, Path, Query
 
+from course_lib import schemas
 from course_lib.dependencies import Posts, RunAgain, Transfers, Users
 from course_lib.models import MAX_ID, Post, Transfer, User
 from course_lib.pagination import MAX_PAGE, MAX_PER_PAGE, CursorPage, PaginatedResponse
-from course_lib.schemas import (
-    PostResponse,
-    Problem,
-    TransferCreate,
-    TransferResponse,
-    UserCreate,
-    UserResponse,
-    UserUpdate,
-)
 
 UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
 Page = Annotated[int, Query(ge=1, le=MAX_PAGE)]
@@ -23,9 +15,9 @@ PerPage = Annotated[int, Query(ge=1, le=MAX_PER_PAGE)]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=64)]
 
 
-def _replies(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def _also(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What else than a success may come, for the description of the application."""
-    return {number: {"model": Problem} for number in (*statuses, 422, 503)}
+    return {number: {"model": schemas.Problem} for number in (*statuses, 422, 503)}
 
 
 users = APIRouter(prefix="/users", tags=["users"], route_class=RunAgain)
@@ -33,46 +25,39 @@ posts = APIRouter(prefix="/posts", tags=["posts"], route_class=RunAgain)
 transfers = APIRouter(prefix="/transfers", tags=["transfers"], route_class=RunAgain)
 
 
-@users.get("", response_model=PaginatedResponse[UserResponse], responses=_replies())
+@users.get("", response_model=PaginatedResponse[schemas.UserResponse], responses=_also())
 async def list_users(service: Users, page: Page = 1, per_page: PerPage = 20) -> PaginatedResponse[User]:
     return await service.get_users(page=page, per_page=per_page)
 
 
-@users.get("/{user_id}", response_model=UserResponse, responses=_replies(404))
+@users.get("/{user_id}", response_model=schemas.UserResponse, responses=_also(404))
 async def get_user(service: Users, user_id: UserId) -> User:
     return await service.get_user(user_id)
 
 
-@users.post(
-    "", response_model=UserResponse, status_code=status.HTTP_201_CREATED, responses=_replies(400, 409)
-)
-async def create_user(service: Users, wanted: UserCreate) -> User:
+@users.post("", response_model=schemas.UserResponse, status_code=201, responses=_also(400, 409))
+async def create_user(service: Users, wanted: schemas.UserCreate) -> User:
     return await service.create_user(wanted)
 
 
-@users.patch("/{user_id}", response_model=UserResponse, responses=_replies(400, 404, 409))
-async def update_user(service: Users, user_id: UserId, wanted: UserUpdate) -> User:
+@users.patch("/{user_id}", response_model=schemas.UserResponse, responses=_also(400, 404, 409))
+async def update_user(service: Users, user_id: UserId, wanted: schemas.UserUpdate) -> User:
     return await service.update_user(user_id, wanted)
 
 
-@users.delete("/{user_id}", status_code=status.HTTP_204_NO_CONTENT, responses=_replies(404, 409))
+@users.delete("/{user_id}", status_code=204, responses=_also(404, 409))
 async def delete_user(service: Users, user_id: UserId) -> None:
     await service.delete_user(user_id)
 
 
-@posts.get("", response_model=CursorPage[PostResponse], responses=_replies())
+@posts.get("", response_model=CursorPage[schemas.PostResponse], responses=_also())
 async def get_feed(service: Posts, limit: PerPage = 20, cursor: str | None = None) -> CursorPage[Post]:
     return await service.get_feed(limit=limit, cursor=cursor)
 
 
-@transfers.post(
-    "",
-    response_model=TransferResponse,
-    status_code=status.HTTP_201_CREATED,
-    responses=_replies(400, 404, 409),
-)
+@transfers.post("", response_model=schemas.TransferResponse, status_code=201, responses=_also(400, 404, 409))
 async def create_transfer(
-    service: Transfers, wanted: TransferCreate, idempotency_key: IdempotencyKey = None
+    service: Transfers, wanted: schemas.TransferCreate, idempotency_key: IdempotencyKey = None
 ) -> Transfer:
     """Send the same Idempotency-Key again when no reply came: the money moves once. Keys belong to their payer."""
     return await service.transfer(wanted, key=idempotency_key)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, Secret, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, Secret
 
 from course_lib.db import one_spelling
 from course_lib.models import MAX_ID
@@ -11,22 +11,16 @@ from course_lib.transactions import MAX_AMOUNT
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Username = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_.-]+$"),
-    AfterValidator(one_spelling),
+    str, Field(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_.-]+$"), AfterValidator(one_spelling)
 ]
 Email = Annotated[EmailStr, AfterValidator(one_spelling), Field(max_length=255)]
-Password = Secret[Annotated[str, StringConstraints(min_length=8, max_length=128)]]
+Password = Secret[Annotated[str, Field(min_length=8, max_length=128)]]
 """Eight letters are for practice: NIST SP 800-63B-4, section 3.1.1.2, asks for 15 where a password is all there is."""
 
 
 def _may_be_left_out() -> Any:
-    """Optional is not nullable: the field may be missing, but a null in its place is refused."""
-
-    def without_default(schema: dict[str, Any]) -> None:
-        del schema["default"]
-
-    return Field(default=None, json_schema_extra=without_default)
+    """Optional is not nullable: null is refused, and no schema shows it, because a factory makes the default."""
+    return Field(default_factory=lambda: None)
 
 
 class Incoming(BaseModel):
@@ -35,6 +29,8 @@ class Incoming(BaseModel):
 
 class Outgoing(BaseModel):
     model_config = ConfigDict(from_attributes=True)
+
+    id: int
 
 
 class UserCreate(Incoming):
@@ -51,7 +47,6 @@ class UserUpdate(Incoming):
 
 
 class UserResponse(Outgoing):
-    id: int
     email: str
     username: str
     is_active: bool
@@ -60,17 +55,14 @@ class UserResponse(Outgoing):
 
 
 class AuthorResponse(Outgoing):
-    id: int
     username: str
 
 
 class TagResponse(Outgoing):
-    id: int
     name: str
 
 
 class PostResponse(Outgoing):
-    id: int
     title: str
     content: str
     created_at: datetime
@@ -87,7 +79,6 @@ class TransferCreate(Incoming):
 
 
 class TransferResponse(Outgoing):
-    id: int
     from_account_id: int
     to_account_id: int
     amount: int
@@ -95,7 +86,7 @@ class TransferResponse(Outgoing):
 
 
 class Fault(BaseModel):
-    """What is wrong with one part of a request: where, which kind, and in words."""
+    """What is wrong with one part of a request: where, which kind, and in words; what was sent has no place here."""
 
     loc: list[str | int]
     type: str

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -32,9 +31,7 @@ def database_url(setting: str | None = None) -> URL:
     if setting == "sqlite":
         return URL.create("sqlite+aiosqlite", database=str(SQLITE_FILE))
     if setting == "postgres":
-        raise DatabaseNotUnderstood(
-            setting, "the embedded PostgreSQL is started by `course serve` and by the lessons, not here"
-        )
+        raise DatabaseNotUnderstood(setting, "its server is started by `course serve` and by the lessons")
     return _async_url(setting)
 
 
@@ -62,19 +59,17 @@ class Timeouts:
 
 
 def timeouts() -> Timeouts:
-    """COURSE_LOCK_TIMEOUT, COURSE_STATEMENT_TIMEOUT, COURSE_POOL_TIMEOUT; else the defaults. Raises
-    SettingNotUnderstood."""
-    said = {each.name: os.environ.get(f"COURSE_{each.name.upper()}_TIMEOUT") for each in fields(Timeouts)}
-    return Timeouts(**{name: _seconds(name, value) for name, value in said.items() if value})
+    """COURSE_LOCK_TIMEOUT, COURSE_STATEMENT_TIMEOUT, COURSE_POOL_TIMEOUT, or defaults. Raises SettingNotUnderstood."""
+    variables = {each.name: f"COURSE_{each.name.upper()}_TIMEOUT" for each in fields(Timeouts)}
+    return Timeouts(**{name: _seconds(said) for name, said in variables.items() if os.environ.get(said)})
 
 
-def _seconds(name: str, value: str) -> float:
+def _seconds(variable: str) -> float:
+    value = os.environ[variable]
     with suppress(ValueError):
         if 0 < (seconds := float(value)) <= 3_600:
             return seconds
-    raise SettingNotUnderstood(
-        f"COURSE_{name.upper()}_TIMEOUT", value, "seconds, more than 0 and at most 3600"
-    )
+    raise SettingNotUnderstood(variable, value, "seconds, more than 0 and at most 3600")
 
 
 def _async_url(setting: str) -> URL:
@@ -83,18 +78,11 @@ def _async_url(setting: str) -> URL:
         dialect = url.get_dialect().get_async_dialect_cls(url)
         dialect.import_dbapi()
     except (ArgumentError, NoSuchModuleError, ValueError):
-        raise DatabaseNotUnderstood(_without_secrets(setting), "it names no database we know") from None
+        raise DatabaseNotUnderstood(setting, "it names no database we know") from None
     except ImportError as missing:
-        raise DatabaseNotUnderstood(_without_secrets(setting), f"{missing.name} is not installed") from None
+        raise DatabaseNotUnderstood(setting, f"{missing.name} is not installed") from None
     if sslmode := url.query.get("sslmode"):  # libpq's word; asyncpg calls it ssl
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
     if not dialect.is_async:
-        raise DatabaseNotUnderstood(
-            _without_secrets(setting), f"the driver of {url.drivername!r} is not async"
-        )
+        raise DatabaseNotUnderstood(setting, f"the driver of {url.drivername!r} is not async")
     return url
-
-
-def _without_secrets(setting: str) -> str:
-    """The setting, fit to be printed: up to the first sign behind which a password may stand."""
-    return re.sub(r"(://|[:/@?]).*", r"\1***", setting, flags=re.DOTALL)

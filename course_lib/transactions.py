@@ -76,11 +76,7 @@ def _found(accounts: dict[int, Account], account_id: int) -> Account:
 
 
 async def retry(
-    work: Callable[[], Awaitable[T]],
-    *,
-    attempts: int = 5,
-    first_wait: float = 0.01,
-    longest_wait: float = 1.0,
+    work: Callable[[], Awaitable[T]], *, attempts: int = 5, first_wait: float = 0.01, longest_wait: float = 1
 ) -> T:
     """What `work()` returns; it is run again, from its first line, while another transaction is in its way.
 
