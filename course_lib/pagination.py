@@ -32,26 +32,26 @@ T = TypeVar("T")
 MAX_PAGE, MAX_PER_PAGE = 1_000_000, 100
 
 
-class Listing(BaseModel):
+class Listing(BaseModel, Generic[T]):
     """Holds rows of a model inside the library; a route turns them into schemas, attribute by attribute."""
 
     model_config = ConfigDict(from_attributes=True, arbitrary_types_allowed=True)
 
+    items: list[T]
 
-class PaginatedResponse(Listing, Generic[T]):
+
+class PaginatedResponse(Listing[T], Generic[T]):
     """`total` and `pages` are None where the rows were not counted to their end."""
 
-    items: list[T]
     total: int | None
     page: int
     per_page: int
     pages: int | None
 
 
-class CursorPage(Listing, Generic[T]):
+class CursorPage(Listing[T], Generic[T]):
     """Cursors are None where the listing ends."""
 
-    items: list[T]
     next_cursor: str | None
     previous_cursor: str | None
 
@@ -127,10 +127,10 @@ class SortKey:
         kind = CursorValue(String() if cased else getattr(column, "type", NullType()))
         read_as = kind.load_dialect_impl(default.DefaultDialect()).python_type
         if not (cased or isinstance(column, Column)) or read_as in (object, bytes, dict, list):
-            instead = "write Model.column or Model.column.desc(); NULLs come last"
-            raise StatementRefused(f"{str(order)[:80]!r} is no key for a cursor", instead)
-        nullable = getattr(column, "nullable", True)
-        return cls(column, type_coerce(column, kind), modifier is desc_op, nullable)
+            raise StatementRefused(
+                f"{order} is no key for a cursor", "use Model.column.desc(); NULLs come last"
+            )
+        return cls(column, type_coerce(column, kind), modifier is desc_op, getattr(column, "nullable", True))
 
     def reversed(self) -> "SortKey":
         return replace(self, descending=not self.descending, nulls_last=not self.nulls_last)
@@ -206,8 +206,7 @@ class Keyset(Generic[T]):
         backwards, *values = self._read(cursor) if cursor is not None else [False]
         given = {f"key_{n}": value for n, value in enumerate(values)}
         rows: list[Row[Any]] = []
-        # SQLite searches an index for the first of a pair alone.
-        pairs = session.get_bind(self.model).dialect.name != "sqlite"
+        pairs = session.get_bind(self.model).dialect.name != "sqlite"  # which searches one column alone
         for search in self._searches(pairs, backwards, tuple(value is None for value in values)):
             if len(rows) <= limit:
                 found = await session.execute(search, given | {"wanted": limit + 1 - len(rows)})
