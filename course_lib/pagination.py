@@ -7,24 +7,22 @@ PostgreSQL a row that commits late with an early time is missed by a reader who 
 Source: Markus Winand, "We need tool support for keyset pagination", use-the-index-luke.com.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import takewhile
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import to_jsonable_python
-from sqlalchemy import Dialect, Row, Select, and_, bindparam, false, inspect, or_, tuple_, type_coerce
-from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, false, inspect, or_, tuple_, type_coerce
+from sqlalchemy.engine import Dialect, default
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.schema import Column
-from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import Function
-from sqlalchemy.types import Integer, Interval, NullType, String, TypeDecorator, TypeEngine
+from sqlalchemy.sql.operators import asc_op, desc_op
+from sqlalchemy.types import Integer, NullType, String, TypeDecorator, TypeEngine
 
 from course_lib.errors import InvalidCursor, OutOfRange, StatementRefused
 from course_lib.statements import check_listing, count_of, in_total_order, primary_key
@@ -34,26 +32,26 @@ T = TypeVar("T")
 MAX_PAGE, MAX_PER_PAGE = 1_000_000, 100
 
 
-class Listing(BaseModel):
+class Listing(BaseModel, Generic[T]):
     """Holds rows of a model inside the library; a route turns them into schemas, attribute by attribute."""
 
     model_config = ConfigDict(from_attributes=True, arbitrary_types_allowed=True)
 
+    items: list[T]
 
-class PaginatedResponse(Listing, Generic[T]):
+
+class PaginatedResponse(Listing[T], Generic[T]):
     """`total` and `pages` are None where the rows were not counted to their end."""
 
-    items: list[T]
     total: int | None
     page: int
     per_page: int
     pages: int | None
 
 
-class CursorPage(Listing, Generic[T]):
+class CursorPage(Listing[T], Generic[T]):
     """Cursors are None where the listing ends."""
 
-    items: list[T]
     next_cursor: str | None
     previous_cursor: str | None
 
@@ -92,11 +90,7 @@ class CursorValue(TypeDecorator[Any]):
         self.of = of
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "sqlite":
-            return NullType()
-        if isinstance(self.of, TypeDecorator) and not isinstance(self.of, Interval):
-            return self.of.load_dialect_impl(dialect)
-        return self.of
+        return NullType() if dialect.name == "sqlite" else self.of._unwrapped_dialect_impl(dialect)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         if dialect.name == "sqlite":
@@ -106,10 +100,6 @@ class CursorValue(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return to_jsonable_python(value)
-
-    def fits(self) -> bool:
-        """Whether there are values between which one can say less or more, and write them into a cursor."""
-        return self.load_dialect_impl(DefaultDialect()).python_type not in (object, bytes, dict, list)
 
 
 @cache
@@ -122,7 +112,7 @@ class SortKey:
     """One column of an order, and where its NULLs stand: said outright, because the databases differ."""
 
     column: ColumnElement[Any]
-    type: CursorValue
+    value: ColumnElement[Any]
     descending: bool
     nullable: bool
     nulls_last: bool = True
@@ -132,18 +122,15 @@ class SortKey:
         """Takes what `order_by` takes: a column, `column.asc()` or `column.desc()`. Raises StatementRefused."""
         order = getattr(order, "expression", order)
         modifier = getattr(order, "modifier", None)
-        if modifier in (operators.nulls_first_op, operators.nulls_last_op):
-            raise StatementRefused(f"its order is {order}", "leave that word out: NULLs come last")
-        column = order.element if modifier in (operators.desc_op, operators.asc_op) else order
+        column = order.element if modifier in (desc_op, asc_op) else order
         cased = isinstance(column, Function) and column.name in ("lower", "upper")
         kind = CursorValue(String() if cased else getattr(column, "type", NullType()))
-        if not (cased or isinstance(column, Column)) or not kind.fits():
-            raise StatementRefused(f"{str(order)[:80]!r} is no key for a cursor", "write Model.column.desc()")
-        return cls(column, kind, modifier is operators.desc_op, getattr(column, "nullable", True))
-
-    @property
-    def value(self) -> ColumnElement[Any]:
-        return type_coerce(self.column, self.type)
+        read_as = kind.load_dialect_impl(default.DefaultDialect()).python_type
+        if not (cased or isinstance(column, Column)) or read_as in (object, bytes, dict, list):
+            raise StatementRefused(
+                f"{order} is no key for a cursor", "use Model.column.desc(); NULLs come last"
+            )
+        return cls(column, type_coerce(column, kind), modifier is desc_op, getattr(column, "nullable", True))
 
     def reversed(self) -> "SortKey":
         return replace(self, descending=not self.descending, nulls_last=not self.nulls_last)
@@ -160,29 +147,22 @@ class SortKey:
         behind = self.value < value if self.descending else self.value > value
         return or_(behind, self.column.is_(None)) if self.nulls_last else behind
 
-    def level_with(self, value: Any) -> ColumnElement[bool]:
-        return self.column.is_(None) if value is None else self.value == value
-
 
 def _rows_behind(keys: Sequence[SortKey], values: Sequence[Any], pairs: bool) -> ColumnElement[bool]:
-    """(a, b) > (x, y) for columns that go one way, else a >= x AND (a <> x OR b < y).
+    """(a, b) > (x, y) where all columns go one way, else a >= x AND (a <> x OR b < y).
 
     An ordered walk of an index can begin only where a condition holds for every row: at an AND, and not inside an OR.
     """
     if not keys:
         return false()
-    first, down = keys[0], keys[0].descending
-    if first.nullable:
-        others = _rows_behind(keys[1:], values[1:], pairs)
-        return or_(first.behind(values[0]), and_(first.level_with(values[0]), others))
-    many = len([*takewhile(lambda key: not key.nullable and key.descending == down, keys)])
-    if not pairs and many == len(keys) == 2:
-        many = 1
-    row, last = tuple_(*(key.value for key in keys[:many])), tuple_(*values[:many])
-    if many == len(keys):
+    first, value, down = keys[0], values[0], keys[0].descending
+    if pairs and all(key.descending == down and not key.nullable for key in keys):
+        row, last = tuple_(*(key.value for key in keys)), tuple_(*values)
         return row < last if down else row > last
-    others = _rows_behind(keys[many:], values[many:], pairs)
-    return and_(row <= last if down else row >= last, or_(row != last, others))
+    others = _rows_behind(keys[1:], values[1:], pairs)
+    if first.nullable:
+        return or_(first.behind(value), and_(first.value == value, others))
+    return and_(first.value <= value if down else first.value >= value, or_(first.value != value, others))
 
 
 class Keyset(Generic[T]):
@@ -203,20 +183,17 @@ class Keyset(Generic[T]):
             empty = key.nullable or key.column not in own  # an outer join has NULL where it finds no row
             keys.setdefault(key.column, replace(key, nullable=empty))
         self.model, self.keys, self.max_age = inspect(entity).mapper, list(keys.values()), max_age
-        values = [key.value.label(f"key_{place}") for place, key in enumerate(self.keys)]
+        values = [key.value.label(f"key_{n}") for n, key in enumerate(self.keys)]
         self.rows = statement.add_columns(*values).order_by(None)
-        self.signer = URLSafeTimedSerializer(
-            secret, self._name(), signer_kwargs={"digest_method": hashlib.sha256}
-        )
+        self.signer = URLSafeTimedSerializer(secret, self._name(), signer_kwargs={"digest_method": sha256})
         self._searches = cache(self._build)
 
     def _name(self) -> str:
-        """What sets this listing apart: the text of its statement, and the values that stand in it."""
-        told = self.rows.with_only_columns(
-            *(k.column for k in self.keys), maintain_column_froms=True
-        ).compile()
-        order = [(str(key.column), repr(key.type.of), key.descending) for key in self.keys]
-        return repr((str(told), sorted(told.params.items()), order))
+        """What sets this listing apart: its text, the values that stand in it, and the types of its keys."""
+        columns = [key.column for key in self.keys]
+        listing = self.rows.with_only_columns(*columns, maintain_column_froms=True)
+        told = listing.order_by(*(key.order() for key in self.keys)).compile()
+        return repr((str(told), told.params, [column.type for column in columns]))
 
     async def get_page(
         self, session: AsyncSession, *, limit: int = 20, cursor: str | None = None
@@ -227,10 +204,9 @@ class Keyset(Generic[T]):
         """
         OutOfRange.check("limit", limit, 1, MAX_PER_PAGE)
         backwards, *values = self._read(cursor) if cursor is not None else [False]
-        given = {f"key_{place}": value for place, value in enumerate(values)}
+        given = {f"key_{n}": value for n, value in enumerate(values)}
         rows: list[Row[Any]] = []
-        # SQLite searches an index for the first of a pair alone.
-        pairs = session.get_bind(self.model).dialect.name != "sqlite"
+        pairs = session.get_bind(self.model).dialect.name != "sqlite"  # which searches one column alone
         for search in self._searches(pairs, backwards, tuple(value is None for value in values)):
             if len(rows) <= limit:
                 found = await session.execute(search, given | {"wanted": limit + 1 - len(rows)})
@@ -248,14 +224,10 @@ class Keyset(Generic[T]):
     def _build(self, pairs: bool, backwards: bool, nulls: tuple[bool, ...]) -> list[Select[Any]]:
         """The rows behind a cursor, whose `nulls` are told: one search, or values first and then NULLs."""
         keys = [key.reversed() for key in self.keys] if backwards else self.keys
-        last = [
-            None if null else bindparam(f"key_{place}", type_=keys[place].type)
-            for place, null in enumerate(nulls)
-        ]
+        given = [bindparam(f"key_{n}", type_=key.value.type) for n, key in enumerate(keys)]
+        last = [None if null else value for null, value in zip(nulls, given, strict=False)]
         first, known = keys[0], [replace(keys[0], nullable=False), *keys[1:]]
-        parts = [False, True] if first.nullable else [False]
-        if not first.nulls_last:
-            parts.reverse()
+        parts = [not first.nulls_last, first.nulls_last] if first.nullable else [False]
         if nulls and nulls[0] != parts[0]:
             del parts[0]
         searches: list[Select[Any]] = []

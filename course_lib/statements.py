@@ -4,13 +4,10 @@ All others are refused, with a word on what to write instead: a page of a join t
 database complains.
 """
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import FromClause, Select, Table, func, inspect, literal, select
-from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.sql.selectable import Join, SelectBase
+from sqlalchemy import ColumnElement, FromClause, Join, Select, Table, func, inspect, literal, select
+from sqlalchemy.sql.expression import FunctionElement, SelectBase
 
 from course_lib.errors import StatementRefused
 
@@ -43,25 +40,21 @@ def check_listing(statement: Select[Any], *keys: ColumnElement[Any]) -> Any:
     order = [*keys, *statement._order_by_clauses]
     for part in order:
         _check_order(part)
-    if not _each_row_once(statement, inspect(selected[0]["entity"]).selectable, order):
-        raise StatementRefused(
-            "it may repeat a row", "reach other tables by .any(), .has() or join(Post.author)"
-        )
-    return selected[0]["entity"]
+    if _each_row_once(statement, inspect(selected[0]["entity"]).selectable, order):
+        return selected[0]["entity"]
+    raise StatementRefused("it may repeat a row", "reach other tables by .any(), .has() or join(Post.author)")
 
 
 def _check_order(part: Any) -> None:
     if part.__visit_name__ in ("textclause", "textual_label_reference") or getattr(part, "is_literal", False):
         raise StatementRefused(f"its order is plain text, {str(part)!r}", "write Model.column")
     if isinstance(part, FunctionElement) and getattr(part, "name", "") not in ONE_VALUE_A_ROW:
-        raise StatementRefused(
-            f"its order calls {part}", "sort by columns, or by a subquery with an aggregate"
-        )
+        raise StatementRefused(f"its order calls {part}", "sort by columns, or by a subquery that calls it")
     for inner in () if isinstance(part, SelectBase) else part.get_children():
         _check_order(inner)
 
 
-def _each_row_once(statement: Select[Any], table: FromClause, order: Sequence[Any]) -> bool:
+def _each_row_once(statement: Select[Any], table: FromClause, order: list[Any]) -> bool:
     """Whether it reads nothing but its table, and what relationships find from there by primary key."""
     known = _tables(table)
     for right, on, left, flags in statement._setup_joins:
@@ -70,7 +63,7 @@ def _each_row_once(statement: Select[Any], table: FromClause, order: Sequence[An
         if not by_key or left is not None or flags["full"]:
             return False
         joined = _tables(step.entity.selectable if on is None else right)
-        if not joined or not known >= _tables(step._parententity.selectable):
+        if not joined or not known.issuperset(step._parententity.selectable._from_objects):
             return False
         known |= joined
     parts = (*statement._raw_columns, *statement._from_obj, *statement._where_criteria, *order)
