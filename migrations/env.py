@@ -59,6 +59,9 @@ async def migrate_on_an_engine() -> None:
     engine = create_engine(
         database_url(), foreign_keys=False, poolclass=NullPool, execution_options=WRITE_LOCK_FIRST
     )
+    if engine.dialect.name == "sqlite" and databases.why_no_file(engine.url):
+        # aiosqlite would find it, too late: its thread reports to an event loop that has ended.
+        raise CommandError(databases.why_not(FileNotFoundError(), engine.url))
     async with AsyncExitStack() as stack:
         try:
             connection = await stack.enter_async_context(alone(engine))

@@ -63,12 +63,16 @@ async def open_database(setting: str | None = None, *, people: bool = True) -> A
 def why_not(error: Exception, url: URL) -> str:
     """Why the database at `url` could not be opened: one line for a person, without a password."""
     if url.get_backend_name() == "sqlite":
-        return f"the file {url.database} cannot be opened: {_why_no_file(Path(url.database or '')) or _told(error)}"
+        return f"the file {url.database} cannot be opened: {why_no_file(url) or _told(error)}"
     place = f"{url.host}:{url.port}" if url.port else url.host
     return f"the database {url.database!r} of {url.username!r} at {place} cannot be opened: {_told(error)}"
 
 
-def _why_no_file(path: Path) -> str:
+def why_no_file(url: URL) -> str:
+    """Why there can be no SQLite file at `url`, known before anything tries; "" where there can be one."""
+    path = Path(url.database or "")
+    if url.query or not url.database or url.database == ":memory:":
+        return ""
     if path.is_dir():
         return "it is a folder"
     return "" if path.parent.is_dir() else f"there is no folder {path.parent}"

@@ -71,7 +71,17 @@ def _may_be_missing(key: ForeignKeyConstraint) -> bool:
 
 
 def _table_told(table: Table) -> str:
-    return f"A row of {table.name} holds {', '.join(map(_column_told, table.columns))}."
+    together = [
+        sorted(each.columns.keys()) for each in table.constraints if isinstance(each, UniqueConstraint)
+    ]
+    pairs = [
+        f" No two rows of {table.name} have the same {' and '.join(names)}."
+        for names in together
+        if len(names) > 1
+    ]
+    return (
+        f"A row of {table.name} holds {', '.join(map(_column_told, table.columns))}.{''.join(sorted(pairs))}"
+    )
 
 
 def _column_told(column: Column[object]) -> str:

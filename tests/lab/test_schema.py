@@ -58,7 +58,9 @@ def test_the_prose_tells_what_a_deletion_does(ondelete: str | None, told: str) -
 def test_the_prose_has_a_sentence_for_every_table_and_foreign_key() -> None:
     prose = schema_picture(Base.metadata).prose
     assert "Each post belongs to one user (posts.author_id); deleting the user deletes it." in prose
-    assert "idempotency_key (unique, or nothing)" in prose
+    assert "username (unique)" in prose
+    assert "No two rows of transfers have the same from_account_id and idempotency_key." in prose
+    assert "idempotency_key (or nothing)" in prose
     assert len(prose.splitlines()) == 6 + 6
 
 

@@ -14,7 +14,10 @@ from course_lib.school.judges.registry import judge
 
 @judge("04.3")
 async def each_post_once(attempt: Attempt) -> None:
-    await attempt.change(insert(Post).values(await _from_an_import(attempt)))
+    # Along the index of the feed, equal times would come in the order of keys, by chance.
+    await attempt.change(
+        text("DROP INDEX ix_posts_feed"), insert(Post).values(await _from_an_import(attempt))
+    )
     wanted = await attempt.rows(select(Post.id, Post.created_at).where(Post.published))
     letter, *more = await letters(attempt)
     attempt.require(not more, "not one letter", f"`{attempt.name}` returned more than one letter.")
