@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi_offline import FastAPIOffline
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -45,8 +46,9 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
         yield
         await engine.dispose()
 
-    # /docs without asking another host for its parts
-    app = FastAPIOffline(title="Course", description=OPEN_TO_ALL, lifespan=lifespan)
+    # Its pages ask no other host for their parts.
+    app = FastAPIOffline(docs_url=None, title="Course", description=OPEN_TO_ALL, lifespan=lifespan)
+    app.add_api_route("/docs", _docs, include_in_schema=False)
     app.state.sessions = create_session_factory(engine)
     app.state.feed = feed(secret)
     for router in (routers.users, routers.posts, routers.transfers):
@@ -57,6 +59,20 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
     for kind in (SQLAlchemyError, OSError):
         app.add_exception_handler(kind, _answer_database_error)
     return app
+
+
+async def _docs(request: Request) -> HTMLResponse:
+    """Swagger UI, with its language told to whoever reads it aloud."""
+    root = request.scope.get("root_path", "")
+    parts = f"{root}/static-offline-docs/"
+    page = get_swagger_ui_html(
+        openapi_url=f"{root}/openapi.json",
+        title="Course - Swagger UI",
+        swagger_js_url=f"{parts}swagger-ui-bundle.js",
+        swagger_css_url=f"{parts}swagger-ui.css",
+        swagger_favicon_url=f"{parts}favicon.png",
+    )
+    return HTMLResponse(bytes(page.body).decode().replace("<html>", '<html lang="en">', 1))
 
 
 def head_like_get(app: Any) -> Any:

@@ -179,6 +179,7 @@ def test_the_factory_says_who_starts_the_embedded_server(monkeypatch: pytest.Mon
 
 async def test_the_docs_take_every_part_from_this_server(site: Site) -> None:
     page = (await site.client.get("/docs")).text
+    assert '<html lang="en">' in page
     parts = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert len(parts) >= 2
     assert [(await site.client.get(part)).status_code for part in parts] == [200] * len(parts)
