@@ -71,7 +71,7 @@ def _each_row_once(statement: Select[Any], table: FromClause, order: list[Any]) 
 
 
 def _tables(source: Any) -> set[FromClause]:
-    """None for a subquery: nobody knows what it repeats."""
+    """The tables of a plain source; of a subquery nobody knows what it repeats, so it has none here."""
     plain = isinstance(source, Table | Join) or isinstance(getattr(source, "element", None), Table)
     return {*source._from_objects} if plain else set()
 
