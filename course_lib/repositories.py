@@ -37,6 +37,8 @@ def _refusal(mapper: Any) -> str | None:
         return "is no model with a table of its own"
     if mapper.inherits or mapper.polymorphic_on is not None:
         return "shares its rows with other models (inheritance)"
+    if mapper.version_id_col is not None:
+        return "counts the versions of its rows, and `update` would not"
     if len(mapper.primary_key) > 1:
         return "has a key of several columns"
     whole = isinstance(mapper.primary_key[0].type, Integer)
