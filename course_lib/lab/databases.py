@@ -73,8 +73,8 @@ def why_no_file(url: URL) -> str:
     path = Path(url.database or "")
     if url.query or not url.database or url.database == ":memory:":
         return ""
-    if path.is_dir():
-        return "it is a folder"
+    if path.exists() and not path.is_file():
+        return "it is a folder" if path.is_dir() else "it is a device or a pipe, and no file"
     return "" if path.parent.is_dir() else f"there is no folder {path.parent}"
 
 

@@ -1,5 +1,6 @@
 """A database for a lesson or a test: fresh, with or without people, and gone with its process."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from stages import DATABASES
 from course_lib.db import Base
 from course_lib.errors import DatabaseNotUnderstood
 from course_lib.lab import postgres
-from course_lib.lab.databases import database_url, fresh_url, open_database, why_not
+from course_lib.lab.databases import database_url, fresh_url, open_database, why_no_file, why_not
 from course_lib.models import User
 from course_lib.settings import SQLITE_FILE
 
@@ -141,3 +142,15 @@ def test_why_a_database_cannot_be_opened_is_one_line_without_a_password() -> Non
     assert why_not(OSError("no route\nto host"), url.set(port=5432)).endswith(
         "at db.example:5432 cannot be opened: no route to host"
     )
+
+
+def test_a_place_where_no_sqlite_file_can_be_is_told_before_anything_tries(tmp_path: Path) -> None:
+    def told(path: object) -> str:
+        return why_no_file(URL.create("sqlite+aiosqlite", database=str(path)))
+
+    (tmp_path / "there.db").touch()
+    assert [told(path) for path in (tmp_path / "there.db", tmp_path / "new.db", ":memory:")] == ["", "", ""]
+    assert told(tmp_path) == "it is a folder"
+    assert told(tmp_path / "no" / "x.db") == f"there is no folder {tmp_path / 'no'}"
+    if sys.platform != "win32":
+        assert told(os.devnull) == "it is a device or a pipe, and no file"
