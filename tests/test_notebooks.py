@@ -42,6 +42,12 @@ def prose(notebook: Any) -> str:
     return "\n\n".join(cell.source for cell in cells(notebook, "markdown"))
 
 
+def told(notebook: Any) -> str:
+    """What the lesson explains when it reveals."""
+    shown = [output.get("data", {}) for cell in cells(notebook, "code") for output in cell.outputs]
+    return "\n\n".join(data.get("text/markdown", "") for data in shown)
+
+
 def headings(notebook: Any) -> list[tuple[int, str]]:
     found = re.findall(r"^(#+) (.+)$", prose(notebook), flags=re.MULTILINE)
     return [(len(marks), title) for marks, title in found]
@@ -86,7 +92,7 @@ def faults_of_form(notebook: Any) -> list[str]:
     text = prose(notebook)
     source = "\n".join(cell.source for cell in cells(notebook, "code"))
     faults += ["fewer than three predictions"] if len(re.findall(r"= predict\(", source)) < 3 else []
-    faults += ["no belief refuted"] if "**That is wrong" not in text else []
+    faults += ["no belief refuted"] if "**That is wrong" not in text + told(notebook) else []
     faults += (
         ["a picture without alt text"] if re.search(r"!\[\]\(|<img(?![^>]*\balt=\"[^\"]+\")", text) else []
     )

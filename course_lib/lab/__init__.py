@@ -14,6 +14,7 @@ plots          figures with a caption, and alt text that carries the numbers
 schema         the tables as a picture
 tables         the form in which all of these show themselves, and markdown_note what they say beside it
 lesson         predict, expect, show_source; engines and servers for a lesson
+guesses        whether a guess says what happened, and explanations what a lesson tells then
 
 Stages:
 

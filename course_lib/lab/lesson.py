@@ -11,6 +11,8 @@ from IPython.display import display
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib.lab.databases import open_database
+from course_lib.lab.explanations import explanation_of
+from course_lib.lab.guesses import says
 from course_lib.lab.markdown_note import Note, without_noise
 from course_lib.lab.postgres import PostgresUnavailable, Server
 
@@ -26,16 +28,18 @@ class Prediction:
     answer: object
 
     def reveal(self, actual: object) -> Note:
-        """Compare the answer with what happened. Without an answer the lesson goes on."""
+        """Compare the answer with what happened, and explain it. Without an answer the lesson goes on."""
+        told = explanation_of(self.question)
+        return Note(f"{self._compared(actual)}\n\n{told}" if told else self._compared(actual))
+
+    def _compared(self, actual: object) -> str:
         if self.answer is None:
-            return Note(
+            return (
                 f"The answer: **{actual}**. You made no guess. Guess before you look: it makes you remember."
             )
-        if isinstance(self.answer, str) and isinstance(actual, int | float):
-            return Note(f"You said {self.answer!r}. Give a number, without quotes, and run both cells again.")
-        if type(self.answer) is type(actual) and self.answer == actual:
-            return Note(f"You said {self.answer}, and that is right: **{actual}**.")
-        return Note(f"You said {self.answer}. The answer: **{actual}**. What made you expect something else?")
+        if says(self.answer, actual):
+            return f"You said {self.answer}, and that is right: **{actual}**."
+        return f"You said {self.answer}. The answer: **{actual}**. What made you expect something else?"
 
     def _ask(self) -> Note:
         choices = f" Choose from: {', '.join(map(repr, self.choices))}." if self.choices else ""
@@ -43,7 +47,7 @@ class Prediction:
             return Note(
                 f"**Predict.** {self.question}{choices} Put your answer in place of `None`, run this cell again."
             )
-        if self.choices and self.answer not in self.choices:
+        if self.choices and not any(says(self.answer, choice) for choice in self.choices):
             return Note(f"**Predict.** {self.question} `{self.answer!r}` is none of the choices.{choices}")
         return Note(f"**Predict.** {self.question} You say: `{self.answer!r}`. The next cell tells.")
 

@@ -3,6 +3,7 @@
 import pytest
 
 from course_lib.db import create_session_factory
+from course_lib.lab.explanations import FOLDER, sections
 from course_lib.lab.lesson import Prediction, expect, open_both, own_postgres, predict, show_source
 from course_lib.lab.markdown_note import Note
 from course_lib.lab.postgres import Server, programs
@@ -34,12 +35,17 @@ def test_zero_and_false_are_guesses() -> None:
     assert "that is right" in repr(Prediction("Expired?", (True, False), answer=False).reveal(False))
 
 
-def test_a_number_in_quotes_is_told_so() -> None:
-    assert "without quotes" in repr(Prediction("How many?", (), answer="6").reveal(6))
+def test_a_right_guess_in_another_form_is_right() -> None:
+    assert "that is right" in repr(Prediction("How many?", (), answer="two statements").reveal(2))
 
 
 def test_true_is_no_guess_of_one() -> None:
     assert "The answer: 1" in repr(Prediction("How many?", (), answer=True).reveal(1))
+
+
+def test_what_explains_a_result_comes_with_it() -> None:
+    (question, told), *_ = sections(FOLDER / "01_engine_and_sessions.md").items()
+    assert told in Prediction(question, (), None).reveal("?").markdown
 
 
 @pytest.mark.parametrize(

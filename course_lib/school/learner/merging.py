@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from course_lib.school.lessons.predictions import unfold
+
 Cell = Any  # a notebook node: nbformat ships no types
 Cells = dict[str, Cell]  # a notebook's cells by their ids, in their order
 
@@ -48,11 +50,12 @@ def written(notebook: Any) -> bytes:
 
 
 def without_outputs(notebook: Any) -> Any:
-    """The notebook as a learner first sees it: no answer stands below a question."""
+    """The notebook as a learner first sees it: no answer stands below a question, and none will be folded."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
             cell.metadata.pop("execution", None)
+            unfold(cell)
     return notebook
 
 

@@ -1,6 +1,7 @@
 """The lessons of the course, and what stands in them for learners and teachers.
 
 course       the list of lessons: the map and the words
+predictions  what is asked before the evidence, and folded until it is revealed
 questions    the retrieval questions with which a lesson begins
 vote_cards   what a class is asked, from the teacher's pages
 """
