@@ -33,6 +33,7 @@ from course_lib.lab.upgrades.alone import alone
 from course_lib.lab.upgrades.files import refuse_tangled
 
 config = context.config
+INTERRUPTED = "interrupted: the migration that ran is undone, those before it stay"
 LOST = "the connection was lost: the migration that ran is undone, those before it stay. Upgrade again"
 
 
@@ -167,4 +168,7 @@ elif "connection" in config.attributes:
 elif loop_is_running():
     run_apart(migrate_on_an_engine())  # as in a notebook
 else:
-    asyncio.run(migrate_on_an_engine())
+    try:
+        asyncio.run(migrate_on_an_engine())
+    except KeyboardInterrupt:
+        raise CommandError(INTERRUPTED) from None

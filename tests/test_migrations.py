@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -800,6 +801,34 @@ async def test_whoever_waits_goes_on_when_the_other_is_killed(empty_url: URL, tm
     assert await ask(empty_url, "SELECT version_num FROM alembic_version") == [HEAD]
 
 
+async def test_whoever_waits_ends_with_ctrl_c_in_one_line(empty_url: URL) -> None:
+    database = empty_url.render_as_string(hide_password=False)
+    async with alone(create_engine(empty_url, poolclass=NullPool)):
+        waiting = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", WITH_CTRL_C),
+            cwd=PROJECT,
+            env=os.environ | {"COURSE_DATABASE": database},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        await until_it_waits(waiting)
+        waiting.send_signal(signal.SIGINT)
+        said, errors = await waiting.communicate()
+
+    assert waiting.returncode == 255
+    assert b"FAILED: interrupted" in said
+    assert b"Traceback" not in errors
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="only Linux has a folder in which nothing can be made"
+)
+def test_a_place_where_no_lock_can_be_made_is_refused_and_not_waited_for() -> None:
+    finished = alembic("upgrade", "head", database="sqlite+aiosqlite:////proc/self/blog.db")
+
+    assert "FAILED: the file /proc/self/blog.db cannot be opened" in one_line(finished)
+
+
 @pytest.mark.parametrize("form", ["{}", "file:{}?uri=true"], ids=["path", "uri"])
 async def test_the_lock_of_a_file_stands_beside_it_and_goes_with_the_upgrade(
     form: str, tmp_path: Path
@@ -817,6 +846,12 @@ async def test_a_database_in_memory_needs_no_lock() -> None:
     command.upgrade(config_for(make_url("sqlite+aiosqlite://")), "head")
 
 
+WITH_CTRL_C = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal; a job in the background ignores it
+from alembic.config import main
+main(["upgrade", "head"])
+"""
 HOLDER = """
 import asyncio, sys
 from course_lib.db import create_engine

@@ -50,6 +50,7 @@ async def _lock_file(url: sa.URL) -> AsyncIterator[None]:
     if (path := _beside(url)) is None:
         yield
         return
+    path.touch()  # where no file can be made FileLock would wait, as for another holder
     lock = FileLock(path)
 
     async def taken() -> bool:
