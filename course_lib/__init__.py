@@ -21,6 +21,4 @@ A module imports only modules above it. Two more storeys stand on these patterns
     lab             instruments and stages: they work on anybody's engine and models
     school          the course around them: exercises and judges, a learner's copy, a class, the program `course`
 
-Without the two every pattern still runs. Importing a module has no effect: no engine, no file, no read of the
-environment.
-"""
+Every pattern runs without the two. An import has no effect: no engine, no file, no read of the environment."""

@@ -1,24 +1,21 @@
 """One engine per database and event loop, one session per piece of work, and timestamps that are always UTC.
 
 The SQLite part follows "Enabling Non-Legacy SQLite Transactional Modes" in SQLAlchemy's page on SQLite, the way with
-events, which every Python has: the driver starts no transaction by itself, so the engine says BEGIN.
-"""
+events, which every Python has: the driver starts no transaction by itself, so the engine says BEGIN."""
 
 import re
 from datetime import UTC, datetime
 from typing import Any
 from unicodedata import normalize
 
-from sqlalchemy import MetaData, event, exc, inspect
+from sqlalchemy import DateTime, MetaData, String, TypeDecorator, event, exc, inspect
 from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
-from sqlalchemy.types import DateTime, String, TypeDecorator
 
 from course_lib.settings import Timeouts
 
@@ -40,8 +37,7 @@ def create_engine(
     """An engine with SQLite's traps closed; it connects when first used.
 
     Errors do not show parameters, which may be secrets. `options` go to SQLAlchemy's `create_async_engine`.
-    `foreign_keys=False` is for migrations on SQLite, which rebuild tables.
-    """
+    `foreign_keys=False` is for migrations on SQLite, which rebuild tables."""
     options = {"hide_parameters": True, "pool_pre_ping": True} | options
     url = make_url(url)
     if timeouts and url.get_backend_name() == "postgresql":
@@ -71,7 +67,7 @@ def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, *, lock_timeout: float
     waits = f"busy_timeout={round(lock_timeout * 1_000)}"
 
     @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: DBAPIConnection, _: object) -> None:
+    def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
         # WAL is kept in the file: only its first connection changes anything, and fails while somebody reads it.
         _pragmas(connection, f"foreign_keys={foreign_keys}", "journal_mode=WAL", waits)
@@ -100,13 +96,8 @@ class Base(DeclarativeBase):
     """Every constraint gets a name, the same on both databases: migrations can find it and errors can tell it."""
 
     metadata = MetaData(
-        naming_convention={
-            "pk": "pk_%(table_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
-            "ix": "ix_%(table_name)s_%(column_0_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-        }
+        naming_convention={"pk": "pk_%(table_name)s", "ck": "ck_%(table_name)s_%(constraint_name)s"}
+        | {kind: f"{kind}_%(table_name)s_%(column_0_name)s" for kind in ("fk", "uq", "ix")}
     )
 
     def __repr__(self) -> str:
@@ -118,8 +109,7 @@ class Base(DeclarativeBase):
 class UtcDateTime(TypeDecorator[datetime]):
     """Takes times that know their zone, stores UTC, returns UTC. SQLite would drop the zone without a word."""
 
-    impl = DateTime(timezone=True)
-    cache_ok = True
+    impl, cache_ok = DateTime(timezone=True), True
     python_type = datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -135,8 +125,7 @@ def one_spelling(text: str) -> str:
     """The same for Ann, ANN and full-width Ａｎｎ, for ß and SS, σ and ς, for é as one sign or as two.
 
     Made here and nowhere else: the lower() of Python, SQLite and PostgreSQL disagree, but none changes what this gives,
-    if Python knows the letters. Source: the Unicode Standard, section 3.13; lower() is there for Cherokee.
-    """
+    if Python knows the letters. Source: the Unicode Standard, section 3.13; lower() is there for Cherokee."""
     return normalize("NFKC", normalize("NFKD", text).casefold().lower())
 
 
@@ -144,8 +133,7 @@ class OneSpelling(TypeDecorator[str]):
     """Text that SQLAlchemy writes and searches in one spelling. What was typed is not kept: straße@x.org is stored as
     strasse@x.org, another mailbox perhaps. Who sends mail keeps the address as typed too, in a column beside it."""
 
-    impl = String
-    cache_ok = True
+    impl, cache_ok = String, True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return value and one_spelling(value)
@@ -159,8 +147,7 @@ class Hidden(str):
 class HiddenText(TypeDecorator[str]):
     """Text that no log at DEBUG shows, SQLAlchemy's or aiosqlite's, where the column is known: `text()` knows none."""
 
-    impl = String
-    cache_ok = True
+    impl, cache_ok = String, True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else Hidden(value)
@@ -177,20 +164,15 @@ class utc_now(FunctionElement[datetime]):  # noqa: N801  SQL functions are writt
 
 @compiles(utc_now)
 def _utc_now(element: utc_now, compiler: SQLCompiler, **_: Any) -> str:
-    return "CURRENT_TIMESTAMP"
-
-
-@compiles(utc_now, "sqlite")
-def _utc_now_in_sqlite(element: utc_now, compiler: SQLCompiler, **_: Any) -> str:
-    # CURRENT_TIMESTAMP has whole seconds there, and not SQLAlchemy's format: as text, the two would not compare.
-    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+    # SQLite's CURRENT_TIMESTAMP has whole seconds, and not SQLAlchemy's format: as text, the two would not compare.
+    in_sqlite = compiler.dialect.name == "sqlite"
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')" if in_sqlite else "CURRENT_TIMESTAMP"
 
 
 def is_conflict(error: DBAPIError) -> bool:
     """Whether another transaction was in the way, so that the same work may succeed when it is run again.
 
-    A change of the schema counts: asyncpg refuses once what was prepared before it.
-    """
+    A change of the schema counts: asyncpg refuses once what was prepared before it."""
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
     state = getattr(error.orig, "sqlstate", None)
     stale = type(error.orig).__name__ == "InvalidCachedStatementError"
@@ -209,8 +191,7 @@ def violated_constraint(error: IntegrityError) -> str:
     """The name of a CHECK or of a UNIQUE on one column: 'ck_users_email_length', 'uq_users_email'.
 
     PostgreSQL tells it. SQLite tells the column of a unique one, and the naming convention makes the name of it. For
-    other rules (a key, NOT NULL, several columns) it is what the database says, and that differs.
-    """
+    other rules (a key, NOT NULL, several columns) it is what the database says, and that differs."""
     if name := getattr(error.driver_exception, "constraint_name", None):
         return str(name)
     told = re.sub(r"^UNIQUE constraint failed: (\w+)\.(\w+)$", r"uq_\1_\2", str(error.orig))

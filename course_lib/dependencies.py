@@ -18,8 +18,7 @@ READING = {"GET", "HEAD", "OPTIONS"}
 class RunAgain(APIRoute):
     """Runs a request again, from its first line and in a new session, while another transaction is in its way.
 
-    Nothing of it has been sent: the reply leaves when its session is committed. Raises Conflict in the end.
-    """
+    Nothing of it has been sent: the reply leaves when its session is committed. Raises Conflict in the end."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

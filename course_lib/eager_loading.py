@@ -1,9 +1,7 @@
 """What to fetch along with a row, said in the query: relationships here raise when they were not asked for.
 
-A reference to one row comes along in the same statement (joinedload); a collection comes in one more statement
-(selectinload), because a join would repeat the parent once per child. See "Relationship Loading Techniques" in
-SQLAlchemy's manual.
-"""
+A reference comes along in the same statement (joinedload), a collection in one more (selectinload), because a join
+would repeat the parent once per child. See "Relationship Loading Techniques" in SQLAlchemy's manual."""
 
 from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.sql.base import ExecutableOption

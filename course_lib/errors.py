@@ -1,22 +1,4 @@
-"""What can go wrong, by name: each error holds its facts, and its message names the thing and the value.
-
-CourseError
-├── DatabaseNotUnderstood   COURSE_DATABASE names no database we can reach
-├── SettingNotUnderstood    another variable of the environment that cannot be used
-├── NotFound                no row with this key
-├── AlreadyExists           a unique field is taken
-├── InUse                   other rows still need this row
-├── UnknownField            the model has no such field
-├── ProtectedField          the field exists, but not for callers to set
-├── OutOfRange              a number outside its bounds, or no whole number at all
-├── SameAccount             a transfer from an account to itself
-├── InsufficientFunds       a balance smaller than the amount, both in cents
-├── KeyReused               one idempotency key of a payer for two different transfers
-├── Conflict                another transaction was in the way, also after every retry
-├── InvalidCursor           a cursor that we did not sign for this listing, or too old
-├── StatementRefused        a statement that cannot be listed or counted truly
-└── ModelRefused            a model that BaseRepository cannot serve
-"""
+"""What can go wrong, by name: each error holds its facts, and its message names the thing and the value."""
 
 import re
 from collections.abc import Iterable
@@ -50,10 +32,9 @@ class SettingNotUnderstood(CourseError):
 def _shown(value: object) -> str:
     """A message must not fail, and Python refuses to write out a number of thousands of digits."""
     try:
-        shown = repr(value)
+        return f"{value!r:.100}"
     except ValueError:
         return "a number too long to show"
-    return shown if len(shown) <= 100 else f"{shown[:99]}…"
 
 
 class NotFound(CourseError):
@@ -91,8 +72,8 @@ class OutOfRange(CourseError):
         self.name, self.value, self.lowest, self.highest = name, value, lowest, highest
         # numpy's int64 and True are whole numbers too, and not what is asked for.
         kind = ", as an int" if hasattr(value, "__index__") and type(value) is not int else ""
-        wanted = f"a whole number from {lowest} to {highest}{kind}"
-        super().__init__(f"{name} is {_shown(value)}; it must be {wanted}")
+        wanted = f"it must be a whole number from {lowest} to {highest}{kind}"
+        super().__init__(f"{name} is {_shown(value)}; {wanted}")
 
     @classmethod
     def check(cls, name: str, value: object, lowest: int, highest: int) -> None:

@@ -1,12 +1,12 @@
 """The tables of a blog whose readers also hold accounts, with the rules this course needs, kept by the database."""
 
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
+from sqlalchemy import BigInteger, String, Text, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from sqlalchemy.schema import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
-from sqlalchemy.sql.expression import false, text, true
-from sqlalchemy.types import BigInteger, String, Text
 
 from course_lib.db import Base, HiddenText, OneSpelling, UtcDateTime, one_spelling, utc_now
 
@@ -20,6 +20,9 @@ row, and all that still points there. Its price is a second write for each INSER
 PUBLISHED: dict[str, Any] = {"sqlite_where": text("published = 1"), "postgresql_where": text("published")}
 """What a partial index holds, in the words of a query: SQLite uses it where the two say the same, word by word."""
 
+related = partial(relationship, lazy="raise", passive_deletes=True)
+"""Fetched only where a query asks for it, and deleted by the database's own foreign keys."""
+
 
 def _at_most(column: str, length: int) -> CheckConstraint:
     """SQLite takes VARCHAR(50) as a remark and stores any length: a CHECK holds on both databases."""
@@ -30,18 +33,18 @@ class Numbered:
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-1)
 
 
+Moment = Annotated[datetime, mapped_column(UtcDateTime, server_default=utc_now(), sort_order=1)]
+
+
 class Timestamped:
     """Two times in UTC, filled by the database at an INSERT and readable after a flush (eager_defaults: RETURNING).
 
-    `updated_at` moves with each UPDATE that SQLAlchemy writes. Plain SQL has to set it, or a trigger of your own.
-    """
+    `updated_at` moves with each UPDATE that SQLAlchemy writes. Plain SQL has to set it, or a trigger of your own."""
 
     __mapper_args__ = {"eager_defaults": True}
 
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=utc_now(), sort_order=1)
-    updated_at: Mapped[datetime] = mapped_column(
-        UtcDateTime, server_default=utc_now(), onupdate=utc_now(), sort_order=1
-    )
+    created_at: Mapped[Moment]
+    updated_at: Mapped[Moment] = mapped_column(onupdate=utc_now())
 
 
 class User(Numbered, Timestamped, Base):
@@ -60,12 +63,8 @@ class User(Numbered, Timestamped, Base):
     is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
 
-    posts: Mapped[list["Post"]] = relationship(
-        back_populates="author", cascade="all, delete-orphan", passive_deletes=True, lazy="raise"
-    )
-    accounts: Mapped[list["Account"]] = relationship(
-        back_populates="owner", passive_deletes="all", lazy="raise"
-    )
+    posts: Mapped[list["Post"]] = related(back_populates="author", cascade="all, delete-orphan")
+    accounts: Mapped[list["Account"]] = related(back_populates="owner", passive_deletes="all")
 
     @validates("email", "username")
     def _one_spelling(self, _: str, typed: Any) -> Any:
@@ -94,10 +93,8 @@ class Post(Numbered, Timestamped, Base):
     published: Mapped[bool] = mapped_column(default=False, server_default=false())
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
 
-    author: Mapped[User] = relationship(back_populates="posts", lazy="raise")
-    tags: Mapped[list["Tag"]] = relationship(
-        secondary=post_tags, back_populates="posts", order_by="Tag.name", passive_deletes=True, lazy="raise"
-    )
+    author: Mapped[User] = related(back_populates="posts")
+    tags: Mapped[list["Tag"]] = related(secondary=post_tags, back_populates="posts", order_by="Tag.name")
 
 
 class Tag(Numbered, Base):
@@ -106,9 +103,7 @@ class Tag(Numbered, Base):
 
     name: Mapped[str] = mapped_column(String(50), unique=True)
 
-    posts: Mapped[list[Post]] = relationship(
-        secondary=post_tags, back_populates="tags", passive_deletes=True, lazy="raise"
-    )
+    posts: Mapped[list[Post]] = related(secondary=post_tags, back_populates="tags")
 
 
 class Account(Numbered, Timestamped, Base):
@@ -120,7 +115,7 @@ class Account(Numbered, Timestamped, Base):
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"), index=True)
     balance: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
-    owner: Mapped[User] = relationship(back_populates="accounts", lazy="raise")
+    owner: Mapped[User] = related(back_populates="accounts")
 
 
 class Transfer(Numbered, Base):
@@ -139,4 +134,4 @@ class Transfer(Numbered, Base):
     to_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
     amount: Mapped[int] = mapped_column(BigInteger)
     idempotency_key: Mapped[str | None] = mapped_column(String(64))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=utc_now())
+    created_at: Mapped[Moment]

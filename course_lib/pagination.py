@@ -4,8 +4,7 @@ A page by number skips rows, so its cost grows with its number, and a new row sh
 starts behind the last row seen: with an index on exactly its order, and few rows that share a value of its first
 column, it costs the same at any depth; and while sort values stand still no row comes twice and none is left out. On
 PostgreSQL a row that commits late with an early time is missed by a reader who goes from the oldest on.
-Source: Markus Winand, "We need tool support for keyset pagination", use-the-index-luke.com.
-"""
+Source: Markus Winand, "We need tool support for keyset pagination", use-the-index-luke.com."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +15,10 @@ from typing import Any, Generic, TypeVar
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import to_jsonable_python
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, false, inspect, or_, tuple_, type_coerce
-from sqlalchemy.engine import Dialect, default
+from sqlalchemy import Column, Dialect, Row, and_, bindparam, false, inspect, or_, tuple_, type_coerce
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.schema import Column
-from sqlalchemy.sql.functions import Function
-from sqlalchemy.sql.operators import asc_op, desc_op
+from sqlalchemy.sql import ColumnElement, Select, functions, operators
 from sqlalchemy.types import Integer, NullType, String, TypeDecorator, TypeEngine
 
 from course_lib.errors import InvalidCursor, OutOfRange, StatementRefused
@@ -62,8 +59,7 @@ async def get_paginated(
     """Page `page` of the rows of `statement`, and how many there are. Two statements.
 
     With `cap=10_000` counting stops there: of more rows the total is None, and a page says "10,000+". A page behind
-    the last one is empty. On PostgreSQL the statements may see different moments. Raises OutOfRange, StatementRefused.
-    """
+    the last one is empty. On PostgreSQL the two may see different moments. Raises OutOfRange, StatementRefused."""
     OutOfRange.check("page", page, 1, MAX_PAGE)
     OutOfRange.check("per_page", per_page, 1, MAX_PER_PAGE)
     if cap is not None:
@@ -79,32 +75,24 @@ async def get_paginated(
 class CursorValue(TypeDecorator[Any]):
     """A sort value: JSON in a cursor, and in the database exactly what is compared there.
 
-    SQLite keeps a Decimal as a float and a time as text: it gets back what it gave, without any conversion.
-    """
+    SQLite keeps a Decimal as a float and a time as text: it gets back what it gave, without any conversion."""
 
-    impl = NullType
-    cache_ok = True
+    impl, cache_ok = NullType, True
 
     def __init__(self, of: TypeEngine[Any]) -> None:
         super().__init__()
-        self.of = of
+        stored = of._unwrapped_dialect_impl(postgresql.dialect())  # type: ignore[no-untyped-call]
+        self.of, self.kind = of, stored.python_type
+        self.reader = TypeAdapter[Any](self.kind, config=ConfigDict(allow_inf_nan=True))
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return NullType() if dialect.name == "sqlite" else self.of._unwrapped_dialect_impl(dialect)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        if dialect.name == "sqlite":
-            return value
-        kind: Any = self.load_dialect_impl(dialect).python_type
-        return _reader(kind).validate_python(value)
+        return value if dialect.name == "sqlite" else self.reader.validate_python(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return to_jsonable_python(value)
-
-
-@cache
-def _reader(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind, config=ConfigDict(allow_inf_nan=True))
 
 
 @dataclass(frozen=True)
@@ -122,15 +110,13 @@ class SortKey:
         """Takes what `order_by` takes: a column, `column.asc()` or `column.desc()`. Raises StatementRefused."""
         order = getattr(order, "expression", order)
         modifier = getattr(order, "modifier", None)
-        column = order.element if modifier in (desc_op, asc_op) else order
-        cased = isinstance(column, Function) and column.name in ("lower", "upper")
-        kind = CursorValue(String() if cased else getattr(column, "type", NullType()))
-        read_as = kind.load_dialect_impl(default.DefaultDialect()).python_type
-        if not (cased or isinstance(column, Column)) or read_as in (object, bytes, dict, list):
-            raise StatementRefused(
-                f"{order} is no key for a cursor", "use Model.column.desc(); NULLs come last"
-            )
-        return cls(column, type_coerce(column, kind), modifier is desc_op, getattr(column, "nullable", True))
+        column = order.element if modifier in (operators.desc_op, operators.asc_op) else order
+        cased = isinstance(column, functions.Function) and column.name in ("lower", "upper")
+        value = CursorValue(String() if cased else getattr(column, "type", NullType()))
+        if not (cased or isinstance(column, Column)) or value.kind in (object, bytes, dict, list):
+            raise StatementRefused(f"{order} is no key for a cursor", "use column.desc(); NULLs come last")
+        nullable = getattr(column, "nullable", True)
+        return cls(column, type_coerce(column, value), modifier is operators.desc_op, nullable)
 
     def reversed(self) -> "SortKey":
         return replace(self, descending=not self.descending, nulls_last=not self.nulls_last)
@@ -151,8 +137,7 @@ class SortKey:
 def _rows_behind(keys: Sequence[SortKey], values: Sequence[Any], pairs: bool) -> ColumnElement[bool]:
     """(a, b) > (x, y) where all columns go one way, else a >= x AND (a <> x OR b < y).
 
-    An ordered walk of an index can begin only where a condition holds for every row: at an AND, and not inside an OR.
-    """
+    An ordered walk of an index can begin only where a condition holds for every row: at an AND, not inside an OR."""
     if not keys:
         return false()
     first, value, down = keys[0], values[0], keys[0].descending
@@ -171,8 +156,7 @@ class Keyset(Generic[T]):
     `order_by` takes columns with `.asc()` or `.desc()`, mixed as you like; NULLs come last, and the primary key is
     added as the last word. Make it once for an application: it keeps the statements it has built. A cursor is signed
     with `secret` for this listing alone (its conditions, the values in them, its order), and good for `max_age`
-    seconds, if given. A reader can return one, but not write one. Raises StatementRefused.
-    """
+    seconds, if given. A reader can return one, but not write one. Raises StatementRefused."""
 
     def __init__(self, statement: Select[T], *order_by: Any, secret: str, max_age: int | None = None) -> None:
         asked = [SortKey.of(order) for order in order_by]
@@ -200,8 +184,7 @@ class Keyset(Generic[T]):
     ) -> CursorPage[T]:
         """The first page, or the one that `cursor` leads to. Raises OutOfRange, InvalidCursor.
 
-        One statement, or two where the first column of the order passes from its values to its NULLs.
-        """
+        One statement, or two where the first column of the order passes from its values to its NULLs."""
         OutOfRange.check("limit", limit, 1, MAX_PER_PAGE)
         backwards, *values = self._read(cursor) if cursor is not None else [False]
         given = {f"key_{n}": value for n, value in enumerate(values)}
@@ -227,18 +210,14 @@ class Keyset(Generic[T]):
         given = [bindparam(f"key_{n}", type_=key.value.type) for n, key in enumerate(keys)]
         last = [None if null else value for null, value in zip(nulls, given, strict=False)]
         first, known = keys[0], [replace(keys[0], nullable=False), *keys[1:]]
+        rows = self.rows.order_by(*(key.order() for key in known)).limit(bindparam("wanted", type_=Integer))
+        split = {True: [first.column.is_(None)], False: [first.column.is_not(None)] if first.nullable else []}
         parts = [not first.nulls_last, first.nulls_last] if first.nullable else [False]
         if nulls and nulls[0] != parts[0]:
             del parts[0]
-        searches: list[Select[Any]] = []
-        for null in parts:
-            rows = self.rows.where(first.column.is_(None)) if null else self.rows
-            if nulls and not searches:
-                rows = rows.where(_rows_behind(known[null:], last[null:], pairs))
-            elif first.nullable and not null:
-                rows = rows.where(first.column.is_not(None))
-            rows = rows.order_by(*(key.order() for key in known))
-            searches.append(rows.limit(bindparam("wanted", type_=Integer)))
+        searches = [rows.where(*split[null]) for null in parts]
+        if nulls and parts:
+            searches[0] = searches[0].where(_rows_behind(known[parts[0] :], last[parts[0] :], pairs))
         return searches
 
     def _write(self, backwards: bool, values: Sequence[Any]) -> str:

@@ -1,18 +1,16 @@
 """Where the queries live: one class per model, holding a session it was given; it flushes and never commits.
 
-Its methods take a `Select` instead of a parameter for every wish: so a caller is tested with a database, not a fake.
-"""
+Its methods take a `Select` instead of a parameter for every wish: so a caller is tested with a database, not a fake."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter, index
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import Select, bindparam, case, delete, exists, func, insert, inspect, select, update
+from sqlalchemy import BigInteger, Column, Integer, SmallInteger, Table, bindparam, case, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapper
-from sqlalchemy.schema import Column, Table
-from sqlalchemy.types import BigInteger, Integer, SmallInteger
+from sqlalchemy.sql import Insert, Select, delete, exists, insert, select, update
 
 from course_lib.eager_loading import author_and_tags
 from course_lib.errors import ModelRefused, OutOfRange, ProtectedField, UnknownField
@@ -25,10 +23,10 @@ MAX_LIMIT = 1_000
 MAX_SKIP = 2**31 - 1
 
 
-def _insert_unless_there(session: AsyncSession, table: Any) -> Any:
+def _insert_unless_there(session: AsyncSession, table: Any) -> Insert:
     """INSERT … ON CONFLICT DO NOTHING, for which SQLAlchemy has no common word. It uses up an id in any case."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
+    kind = postgresql.Insert if session.get_bind().dialect.name == "postgresql" else sqlite.Insert
+    return kind(table).on_conflict_do_nothing()
 
 
 def _refusal(mapper: Any) -> str | None:
@@ -52,8 +50,7 @@ class BaseRepository(Generic[M]):
     model raises ModelRefused where it is written.
 
     Costs in statements: `get` 0 for an object already loaded, else 1; `update` of no fields as much as `get`; every
-    other method 1. What a statement's options load costs more: `selectinload` one per 500 rows.
-    """
+    other method 1. What a statement's options load costs more: `selectinload` one per 500 rows."""
 
     model: type[M]
     protected: ClassVar[frozenset[str]] = frozenset({"created_at", "updated_at"})
@@ -92,8 +89,7 @@ class BaseRepository(Generic[M]):
     ) -> list[M]:
         """Rows of `statement` (default: of the whole table), in its order and then by key.
 
-        Raises OutOfRange, and StatementRefused for a statement that may give a row several times.
-        """
+        Raises OutOfRange, and StatementRefused for a statement that may give a row several times."""
         OutOfRange.check("skip", skip, 0, MAX_SKIP)
         OutOfRange.check("limit", limit, 0, MAX_LIMIT)
         rows = in_total_order(self._rows(statement)).offset(skip).limit(limit)
@@ -110,8 +106,7 @@ class BaseRepository(Generic[M]):
     async def create_many(self, rows: Sequence[Mapping[str, Any]]) -> list[M]:
         """New rows in the order of their keys; each mapping has the same fields. Raises like `create`.
 
-        One statement for up to 32,700 values (rows times fields), which the drivers can take; more of them for more.
-        """
+        One statement for up to 32,700 values (rows times fields), which the drivers can take; more of them for more."""
         self._check(set().union(*rows))
         if not rows:
             return []
@@ -147,8 +142,7 @@ class BaseRepository(Generic[M]):
 
     async def count(self, statement: Select[M] | None = None) -> int:
         """How many rows `get_multi` has to give. Raises StatementRefused."""
-        every = select(func.count()).select_from(self.model)
-        return await self.session.scalar(every if statement is None else count_of(statement)) or 0
+        return await self.session.scalar(count_of(self._rows(statement))) or 0
 
     def _rows(self, statement: Select[M] | None) -> Select[M]:
         return select(self.model) if statement is None else statement
@@ -202,8 +196,7 @@ class TagRepository(BaseRepository[Tag]):
         """The tag of this name. Two statements. At READ COMMITTED, two callers at once get the same row.
 
         A transaction whose view is older than the tag meets a conflict (`is_conflict`): above READ COMMITTED, and on
-        SQLite where it has read before. NoResultFound where somebody deletes the tag between the two statements.
-        """
+        SQLite where it has read before. NoResultFound where somebody deletes the tag between the two statements."""
         await self.session.execute(_insert_unless_there(self.session, Tag).values(name=name))
         return (await self.session.scalars(select(Tag).where(Tag.name == name))).one()
 
@@ -220,8 +213,7 @@ class AccountRepository(BaseRepository[Account]):
         Rows are locked in the order of their keys, so that no two transfers by themselves wait in a circle. Several in
         one transaction can, unless one `lock` of all their accounts comes first. FOR NO KEY UPDATE: whoever adds a row
         that points to an account need not wait. SQLite has no locks on rows: there the whole transaction has to begin
-        with the write lock.
-        """
+        with the write lock."""
         possible = [number for key in keys if (number := self._possible(key)) is not None]
         rows = select(Account).where(Account.id.in_(possible)).order_by(Account.id)
         rows = rows.with_for_update(key_share=True)
@@ -244,11 +236,8 @@ class TransferRepository(BaseRepository[Transfer]):
     async def add_once(self, terms: Mapping[str, int], key: str | None) -> Transfer | None:
         """The new line; None where this payer has used the key before."""
         line = _insert_unless_there(self.session, Transfer).values(**terms, idempotency_key=key)
-        added: Transfer | None = await self.session.scalar(line.returning(Transfer))
-        return added
+        return await self.session.scalar(line.returning(Transfer))
 
-    async def get_by_key(self, payer: int, key: str | None) -> Transfer | None:
-        if key is None:
-            return None
+    async def get_by_key(self, payer: int, key: str) -> Transfer | None:
         line = select(Transfer).where(Transfer.from_account_id == payer, Transfer.idempotency_key == key)
         return await self.session.scalar(line)

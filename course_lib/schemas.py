@@ -10,9 +10,7 @@ from course_lib.models import MAX_ID
 from course_lib.transactions import MAX_AMOUNT
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
-Username = Annotated[
-    str, Field(min_length=1, max_length=50, pattern=r"^[A-Za-z0-9_.-]+$"), AfterValidator(one_spelling)
-]
+Username = Annotated[str, Field(max_length=50, pattern=r"^[A-Za-z0-9_.-]+$"), AfterValidator(one_spelling)]
 Email = Annotated[EmailStr, AfterValidator(one_spelling), Field(max_length=255)]
 Password = Secret[Annotated[str, Field(min_length=8, max_length=128)]]
 """Eight letters are for practice: NIST SP 800-63B-4, section 3.1.1.2, asks for 15 where a password is all there is."""

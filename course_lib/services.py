@@ -62,8 +62,7 @@ class UserService:
     async def _unique(self, fields: dict[str, object]) -> AsyncIterator[None]:
         """Try it and see: to look first and write then leaves a moment in which somebody else takes the name.
 
-        The savepoint keeps the caller's transaction usable after a collision.
-        """
+        The savepoint keeps the caller's transaction usable after a collision."""
         try:
             async with self.session.begin_nested():
                 yield

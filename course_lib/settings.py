@@ -25,21 +25,31 @@ def database_setting() -> str:
 def database_url(setting: str | None = None) -> URL:
     """The URL for `setting` (default: COURSE_DATABASE). 'sqlite' is a file in the project's folder, wherever you stand.
 
-    Raises DatabaseNotUnderstood, also for 'postgres': starting the embedded server is the lab's work.
-    """
+    Raises DatabaseNotUnderstood, also for 'postgres': starting the embedded server is the lab's work."""
     setting = setting or database_setting()
     if setting == "sqlite":
         return URL.create("sqlite+aiosqlite", database=str(SQLITE_FILE))
     if setting == "postgres":
         raise DatabaseNotUnderstood(setting, "its server is started by `course serve` and by the lessons")
-    return _async_url(setting)
+    try:
+        url = make_url(setting)
+        dialect = url.get_dialect().get_async_dialect_cls(url)
+        dialect.import_dbapi()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise DatabaseNotUnderstood(setting, "it names no database we know") from None
+    except ImportError as missing:
+        raise DatabaseNotUnderstood(setting, f"{missing.name} is not installed") from None
+    if sslmode := url.query.get("sslmode"):  # libpq's word; asyncpg calls it ssl
+        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
+    if not dialect.is_async:
+        raise DatabaseNotUnderstood(setting, f"the driver of {url.drivername!r} is not async")
+    return url
 
 
 def cursor_secret(*, one_process: bool = True) -> str:
     """COURSE_SECRET, which signs cursors; without one a new secret, which no other process knows.
 
-    Where there may be several processes, as behind `uvicorn --workers`, the log says that they need it.
-    """
+    Where there may be several processes, as behind `uvicorn --workers`, the log says that they need it."""
     secret = os.environ.get("COURSE_SECRET")
     if not (secret or one_process):
         log.warning("COURSE_SECRET is not set: a cursor is good for the process that made it, and no other.")
@@ -48,10 +58,7 @@ def cursor_secret(*, one_process: bool = True) -> str:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds after which a statement gives up: waiting for a lock, running, and waiting for a connection.
-
-    SQLite has no limit for running: there a statement cannot be stopped.
-    """
+    """Seconds after which a statement gives up: waiting for a lock, running (not in SQLite), or waiting to connect."""
 
     lock: float = 5
     statement: float = 10
@@ -70,19 +77,3 @@ def _seconds(variable: str) -> float:
         if 0 < (seconds := float(value)) <= 3_600:
             return seconds
     raise SettingNotUnderstood(variable, value, "seconds, more than 0 and at most 3600")
-
-
-def _async_url(setting: str) -> URL:
-    try:
-        url = make_url(setting)
-        dialect = url.get_dialect().get_async_dialect_cls(url)
-        dialect.import_dbapi()
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        raise DatabaseNotUnderstood(setting, "it names no database we know") from None
-    except ImportError as missing:
-        raise DatabaseNotUnderstood(setting, f"{missing.name} is not installed") from None
-    if sslmode := url.query.get("sslmode"):  # libpq's word; asyncpg calls it ssl
-        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
-    if not dialect.is_async:
-        raise DatabaseNotUnderstood(setting, f"the driver of {url.drivername!r} is not async")
-    return url

@@ -1,8 +1,6 @@
 """Which statements can be listed: those that give each row of one model once, so that pages and totals agree.
 
-All others are refused, with a word on what to write instead: a page of a join to many repeats or loses rows, and no
-database complains.
-"""
+All others are refused, and told what to write instead: a page of a join to many repeats or loses rows unseen."""
 
 from typing import Any, TypeVar
 
@@ -29,8 +27,7 @@ def check_listing(statement: Select[Any], *keys: ColumnElement[Any]) -> Any:
     """The model that the statement lists, or the alias of it. Raises StatementRefused.
 
     `keys` are columns to sort by. A join passes that finds at most one row for each, by its primary key:
-    `join(Post.author)`.
-    """
+    `join(Post.author)`."""
     if not isinstance(statement, Select):
         raise StatementRefused(f"it is a {type(statement).__name__}", "write select(Model)")
     selected = statement.column_descriptions

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.db import WRITE_LOCK_FIRST, is_conflict
 from course_lib.errors import Conflict, InsufficientFunds, KeyReused, NotFound, OutOfRange, SameAccount
-from course_lib.models import Account, Transfer
+from course_lib.models import Transfer
 from course_lib.repositories import AccountRepository, TransferRepository
 
 T = TypeVar("T")
@@ -25,8 +25,7 @@ async def unit_of_work(sessions: Callable[..., AsyncSession]) -> AsyncIterator[A
     """A session of its own: committed when the block ends, rolled back when it raises, and closed.
 
     Its first statement begins the transaction, on SQLite with the write lock, for which it waits: one that reads first
-    and asks for the lock later is refused at once when another has written meanwhile.
-    """
+    and asks for the lock later is refused at once when another has written meanwhile."""
     if isinstance(sessions, AsyncSession):
         raise TypeError("unit_of_work opens a session of its own: give it the session factory")
     async with sessions(execution_options=WRITE_LOCK_FIRST) as session, session.begin():
@@ -41,38 +40,28 @@ async def transfer_funds(
     The same `key` (at most 64 characters) of the same payer a second time moves nothing and returns the first transfer:
     for the double click and the lost reply. Moves nothing and raises OutOfRange, SameAccount, NotFound,
     InsufficientFunds, KeyReused; the session can go on. Several transfers in one transaction lock their accounts one
-    after the other: to meet no other such transaction in a deadlock, `AccountRepository.lock` them all first.
-    """
+    after the other: to meet no other such transaction in a deadlock, `AccountRepository.lock` them all first."""
     OutOfRange.check("amount", amount, 1, MAX_AMOUNT)
     OutOfRange.check("length of the key", len("?" if key is None else key), 1, 64)
     if from_account_id == to_account_id:
         raise SameAccount(from_account_id)
     accounts = AccountRepository(session)
     locked = await accounts.lock(from_account_id, to_account_id)
-    payer, payee = _found(locked, from_account_id), _found(locked, to_account_id)
+    if missing := [each for each in (from_account_id, to_account_id) if each not in locked]:
+        raise NotFound("Account", missing[0])
+    payer, payee = locked[from_account_id], locked[to_account_id]
     terms = {"from_account_id": payer.id, "to_account_id": payee.id, "amount": amount}
     ledger = TransferRepository(session)
     # Under the payer's lock: of two calls with one key, the second one finds what the first one did.
-    if payer.balance < amount:
-        if earlier := await ledger.get_by_key(payer.id, key):
-            return _same(earlier, terms, key)
-        raise InsufficientFunds(payer.id, payer.balance, amount)
-    if transfer := await ledger.add_once(terms, key):
+    if payer.balance >= amount and (transfer := await ledger.add_once(terms, key)):
         await accounts.move(payer.id, payee.id, amount)
         return transfer
-    return _same(await ledger.get_by_key(payer.id, key), terms, key)
-
-
-def _same(earlier: Transfer | None, terms: Mapping[str, int], key: str | None) -> Transfer:
-    if earlier is None or any(getattr(earlier, name) != value for name, value in terms.items()):
+    earlier = await ledger.get_by_key(payer.id, key) if key else None
+    if earlier is None:
+        raise InsufficientFunds(payer.id, payer.balance, amount)
+    if any(getattr(earlier, name) != value for name, value in terms.items()):
         raise KeyReused(str(key))
     return earlier
-
-
-def _found(accounts: dict[int, Account], account_id: int) -> Account:
-    if account_id not in accounts:
-        raise NotFound("Account", account_id)
-    return accounts[account_id]
 
 
 async def retry(
@@ -82,8 +71,7 @@ async def retry(
 
     `work` opens its own session, so that nothing it read survives a failed attempt. The waits (in seconds) double up to
     `longest_wait` and are random below that, so that two that collided do not meet again. Raises Conflict at the end.
-    Source: Marc Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015.
-    """
+    Source: Marc Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015."""
     OutOfRange.check("attempts", attempts, 1, 1_000)
     for attempt in range(attempts):
         try:
