@@ -65,7 +65,8 @@ def predict(question: str, *, answer: object = None, choices: Sequence[object] =
 def expect(error: type[BaseException]) -> Iterator[None]:
     """Show the error that the block is going to raise, and go on. Another error passes through.
 
-    What the block began and never awaited goes with the error, and no warning of it comes later.
+    What the block began and never awaited goes with the error, and no warning of it
+    comes later.
     """
     try:
         yield
@@ -105,7 +106,10 @@ def own_postgres() -> Server | None:
 
 
 def _let_go(error: BaseException | None) -> None:
-    """Empty the frames of an error: a coroutine kept there would warn some time later, in an innocent cell."""
+    """Empty the frames of an error.
+
+    A coroutine that is kept there would warn some time later, in an innocent cell.
+    """
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
         while error:
             traceback.clear_frames(error.__traceback__)
