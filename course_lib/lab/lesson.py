@@ -1,6 +1,8 @@
 """The small words of a lesson: predict before you look, expect an error, show a pattern from its file."""
 
 import inspect
+import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,10 +63,15 @@ def predict(question: str, *, answer: object = None, choices: Sequence[object] =
 
 @contextmanager
 def expect(error: type[BaseException]) -> Iterator[None]:
-    """Show the error that the block is going to raise, and go on. Another error passes through."""
+    """Show the error that the block is going to raise, and go on. Another error passes through.
+
+    What the block began and never awaited goes with the error, and no warning of it
+    comes later.
+    """
     try:
         yield
     except error as caught:
+        _let_go(caught)
         name, told = type(caught).__name__, _told(caught)
         display(Note(f"**{name}**: {escape(told, quote=False)}", plain=f"{name}: {told}"))
     else:
@@ -96,6 +103,17 @@ def own_postgres() -> Server | None:
     except PostgresUnavailable as reason:
         display(Note(f"**Without PostgreSQL**: {reason} The next cells have nothing to show."))
         return None
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Empty the frames of an error.
+
+    A coroutine that is kept there would warn some time later, in an innocent cell.
+    """
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        while error:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
 
 
 def _told(error: BaseException) -> str:

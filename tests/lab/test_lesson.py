@@ -1,12 +1,19 @@
 """The small words of a lesson say what happened, and never stop it."""
 
+import gc
+import warnings
+
 import pytest
+from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 
 from course_lib.db import create_session_factory
+from course_lib.lab.databases import open_database
 from course_lib.lab.explanations import FOLDER, sections
 from course_lib.lab.lesson import Prediction, expect, open_both, own_postgres, predict, show_source
 from course_lib.lab.markdown_note import Note
 from course_lib.lab.postgres import Server, programs
+from course_lib.models import User
 
 
 def fail(message: str) -> None:
@@ -81,6 +88,21 @@ def test_signs_of_markup_in_an_error_stay_readable(capsys: pytest.CaptureFixture
     with expect(ValueError):
         fail("no <table> here")
     assert capsys.readouterr().out == "ValueError: no <table> here\n"
+
+
+async def test_no_warning_comes_behind_an_error_without_await() -> None:
+    sqlite = await open_database("sqlite")
+    async with create_session_factory(sqlite)() as session:
+        mira = await session.get(User, 1)
+        assert mira is not None
+        await session.execute(update(User).where(User.id == 1).values(username="mira2"))
+        with warnings.catch_warnings(record=True) as later:
+            warnings.simplefilter("always")
+            with expect(SQLAlchemyError):
+                mira.updated_at  # noqa: B018 - to read it is to ask
+            gc.collect()
+    await sqlite.dispose()
+    assert later == []
 
 
 def test_an_error_that_does_not_come_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
