@@ -57,12 +57,17 @@ def predict(question: str, *, answer: object = None, choices: Sequence[object] =
 
 @contextmanager
 def expect(error: type[BaseException]) -> Iterator[None]:
-    """Show the error that the block is going to raise, and go on. Another error passes through."""
+    """Show the error that the block is going to raise, and go on. Another error passes through.
+
+    One that is a kind of the expected error says so.
+    """
     try:
         yield
     except error as caught:
         name, told = type(caught).__name__, _told(caught)
-        display(Note(f"**{name}**: {escape(told, quote=False)}", plain=f"{name}: {told}"))
+        kind = "" if type(caught) is error else f" ({_a(error.__name__)})"
+        shown = f"**{name}**{kind}: {escape(told, quote=False)}"
+        display(Note(shown, plain=f"{name}{kind}: {told}"))
     else:
         display(Note(f"No error came, and **{error.__name__}** was expected. Is an `await` missing?"))
 
@@ -92,6 +97,10 @@ def own_postgres() -> Server | None:
     except PostgresUnavailable as reason:
         display(Note(f"**Without PostgreSQL**: {reason} The next cells have nothing to show."))
         return None
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
 def _told(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """Something said in Markdown on a page and in plain text elsewhere, and an error's message without its noise."""
 
 import re
+from html import escape
 
 AUTOFLUSH = r"\(raised as a result of Query-invoked autoflush;[^)]*\)\s*"
 NOISE = re.compile(
@@ -11,6 +12,9 @@ NOISE = re.compile(
 """What differs from version to version or from system to system, and tells a learner nothing."""
 
 CODE = re.compile(r"```\w*\n(.*?)```|`([^`]*)`", re.DOTALL)
+
+MEANS_SOMETHING = re.compile(r"[\\`*\[\]|$~]|(?<!\w)_|_(?!\w)")
+"""What Markdown reads as a mark. An underscore within a word is none."""
 
 
 class Note:
@@ -25,6 +29,11 @@ class Note:
 
     def _repr_markdown_(self) -> str:
         return self.markdown
+
+
+def as_markdown(text: str) -> str:
+    """Plain text on one line, in such a way that a page shows each of its letters."""
+    return escape(MEANS_SOMETHING.sub(r"\\\g<0>", " ".join(text.split())), quote=False)
 
 
 def _plain(markdown: str) -> str:

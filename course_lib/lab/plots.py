@@ -35,6 +35,9 @@ class Picture:
     def __repr__(self) -> str:
         return f"{self.caption}\n{self.alt}"
 
+    def _repr_png_(self) -> bytes:
+        return self.png
+
     def _repr_html_(self) -> str:
         source = f"data:image/png;base64,{b64encode(self.png).decode()}"
         return (

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from course_lib.lab.markdown_note import as_markdown
+
 
 @dataclass
 class Table:
@@ -31,6 +33,13 @@ class Table:
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         caption = f'<caption style="caption-side:top;text-align:left">{escape(self.caption)}</caption>'
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+    def _repr_markdown_(self) -> str:
+        ruler = ["---"] * len(self.columns)
+        rows = [[as_markdown(str(cell)) for cell in row] for row in [self.columns, *self.rows]]
+        lines = [f"| {' | '.join(row)} |" for row in [rows[0], ruler, *rows[1:]]]
+        told = [f"**{as_markdown(self.caption)}**", "\n".join(lines), *map(as_markdown, self.notes)]
+        return "\n\n".join(told)
 
 
 def _cell(content: object) -> str:

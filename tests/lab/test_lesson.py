@@ -62,6 +62,22 @@ def test_an_expected_error_is_shown_without_noise(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "ValueError: no such table\n"
 
 
+@pytest.mark.parametrize(
+    ("expected", "shown"),
+    [
+        (KeyError, "KeyError: 'mira'\n"),
+        (LookupError, "KeyError (a LookupError): 'mira'\n"),
+        (Exception, "KeyError (an Exception): 'mira'\n"),
+    ],
+)
+def test_an_error_of_another_name_says_that_it_is_the_expected_one(
+    expected: type[Exception], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with expect(expected):
+        _ = dict[str, int]()["mira"]
+    assert capsys.readouterr().out == shown
+
+
 def test_no_advice_on_autoflush_hides_what_the_database_said(capsys: pytest.CaptureFixture[str]) -> None:
     with expect(ValueError):
         fail(

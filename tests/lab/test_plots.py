@@ -55,7 +55,8 @@ def test_a_page_shows_a_png_with_alt_text_and_caption(draw: Draw, numbers: objec
     found = re.fullmatch(shape, page)
     assert found
     assert found[1] == alt
-    assert base64.b64decode(found[2]).startswith(b"\x89PNG")
+    assert base64.b64decode(found[2]) == drawn._repr_png_()
+    assert drawn._repr_png_().startswith(b"\x89PNG")
     assert repr(drawn) == f"The answer\n{alt}"
 
 
