@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from nbconvert import MarkdownExporter
 from nbconvert.preprocessors.sanitize import SanitizeHTML
+from traitlets.config import Config
 
 from course_lib.school.kit_files import NOTEBOOKS
 
@@ -66,7 +67,8 @@ def outputs_as_markdown(notebook: Path) -> str:
     page = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(outputs=[output]) for output in outputs(notebook)]
     )
-    exporter = MarkdownExporter(exclude_input=True, display_data_priority=[*TWINS, "text/html", "text/plain"])
+    rank = {"NbConvertBase": {"display_data_priority": [*TWINS, "text/html", "text/plain"]}}
+    exporter = MarkdownExporter(exclude_input=True, config=Config(rank))
     return str(exporter.from_notebook_node(page)[0])
 
 

@@ -11,7 +11,7 @@ from IPython.display import display
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib.lab.databases import open_database
-from course_lib.lab.markdown_note import Note, without_noise
+from course_lib.lab.markdown_note import Note, Source, without_noise
 from course_lib.lab.postgres import PostgresUnavailable, Server
 
 LONGEST_MESSAGE = 300
@@ -72,12 +72,11 @@ def expect(error: type[BaseException]) -> Iterator[None]:
         display(Note(f"No error came, and **{error.__name__}** was expected. Is an `await` missing?"))
 
 
-def show_source(pattern: Callable[..., Any] | type) -> Note:
+def show_source(pattern: Callable[..., Any] | type) -> Source:
     """The lines of a function or class of the library, read from its file."""
     module = inspect.getmodule(pattern)
     place = f"{module.__name__.replace('.', '/')}.py" if module else "this notebook"
-    source = inspect.getsource(pattern).rstrip()
-    return Note(f"`{place}`\n\n```python\n{source}\n```", plain=f"{place}\n\n{source}")
+    return Source(place, inspect.getsource(pattern).rstrip())
 
 
 async def open_both() -> list[AsyncEngine]:

@@ -1,5 +1,9 @@
 """The small words of a lesson say what happened, and never stop it."""
 
+import inspect
+import re
+from html import unescape
+
 import pytest
 
 from course_lib.db import create_session_factory
@@ -108,6 +112,16 @@ def test_a_pattern_is_shown_from_its_file() -> None:
     shown = show_source(create_session_factory)
     assert repr(shown).startswith("course_lib/db.py\n\ndef create_session_factory(")
     assert "```python" in shown._repr_markdown_()
+
+
+def test_a_narrow_page_scrolls_the_lines_of_a_pattern() -> None:
+    page = show_source(create_session_factory)._repr_html_()
+    lines = re.search(
+        r'<pre tabindex="0" style="white-space:pre;overflow-x:auto">(.*)</pre>', page, re.DOTALL
+    )
+    assert lines
+    code = unescape(re.sub(r"<[^>]+>", "", lines[1]))
+    assert code == inspect.getsource(create_session_factory).rstrip()
 
 
 async def test_both_databases_are_opened_with_the_same_people() -> None:

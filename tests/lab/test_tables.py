@@ -33,6 +33,10 @@ def test_the_page_has_a_caption_and_a_scope_for_each_column() -> None:
     assert PEOPLE._repr_html_().count('scope="col"') == 2
 
 
+def test_the_letters_of_the_page_are_as_large_as_those_around_it() -> None:
+    assert PEOPLE._repr_html_().startswith('<table style="font-size:inherit">')
+
+
 def test_a_table_without_rows_still_says_what_it_is() -> None:
     assert repr(Table(caption="Nobody", columns=("name",), rows=[])).startswith("Nobody\nname")
 
