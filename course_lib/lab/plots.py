@@ -43,7 +43,7 @@ class Picture:
     def _repr_html_(self) -> str:
         source = f"data:image/png;base64,{b64encode(self.png).decode()}"
         return (
-            f'<figure><img style="{CARD}" alt="{escape(self.alt)}" src="{source}">'
+            f'<figure style="margin:0"><img style="{CARD}" alt="{escape(self.alt)}" src="{source}">'
             f"<figcaption>{escape(self.caption)}</figcaption></figure>"
         )
 

@@ -52,7 +52,7 @@ def test_a_page_shows_a_png_with_alt_text_and_caption(draw: Draw, numbers: objec
     drawn = draw(numbers, caption="The answer", alt="Seen")
     page = drawn._repr_html_()
     image = r'<img style="[^"]+;background:white;[^"]+" alt="(.+)" src="data:image/png;base64,(.+)">'
-    shape = f"<figure>{image}<figcaption>The answer</figcaption></figure>"
+    shape = f'<figure style="margin:0">{image}<figcaption>The answer</figcaption></figure>'
     found = re.fullmatch(shape, page)
     assert found
     assert found[1] == alt
