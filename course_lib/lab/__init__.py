@@ -11,7 +11,8 @@ stepping       a function without steps, stepped from statement to statement, fo
 faults         somebody is quicker, or the power goes, at a certain statement
 engine_events  an engine's events, heard for as long as a block lasts
 plots          figures with a caption, and alt text that carries the numbers
-schema         the tables as a picture
+schema         the tables as a picture: boxes, and the lines between them
+drawings       a picture in SVG for light pages and dark ones, which interleave, schema and the course map draw
 tables         the form in which all of these show themselves, and markdown_note what they say beside it
 lesson         predict, expect, show_source; engines and servers for a lesson
 guesses        whether a guess says what happened, and explanations what a lesson tells then

@@ -6,11 +6,12 @@ from html import escape
 from itertools import accumulate, pairwise
 from textwrap import wrap
 
+from course_lib.lab.drawings import DIFFERENT, Drawing, drawing
 from course_lib.lab.tables import Table
 
-COLORS = ("#0072B2", "#B34F00", "#117733", "#882255", "#6B6B6B")
 MARKS = {"waits": "○", "still waits": "○", "fails": "×", "ends": "■", "never ends": "×"}
 LINE, LETTERS, LANE = 18, 34, 290  # pixels, letters, pixels
+LEFT, TOP = 46, 40  # pixels: where the first lane and the first step begin
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,11 @@ class Interleaving:
         ]
         return Table(self.caption, ("step", *self.states), rows, self.notes)
 
-    def picture(self) -> "Picture":
+    def picture(self) -> Drawing:
         """A lane for each transaction, time downwards."""
         told = [f"{step.transaction} {step.words}" for step in self.steps]
         alt = ". ".join([self.caption, *told, *(note.rstrip(".") for note in self.notes)]) + "."
-        return Picture(_svg(self, alt), alt)
+        return _drawn(self, alt)
 
     def __repr__(self) -> str:
         return repr(self.table())
@@ -74,53 +75,31 @@ class Interleaving:
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
 
-
-@dataclass
-class Picture:
-    """SVG, and the same in words: its alternative text, which a terminal shows."""
-
-    svg: str
-    alt: str
-
-    def __repr__(self) -> str:
-        return self.alt
-
-    def _repr_html_(self) -> str:
-        return self.svg
+    def _repr_markdown_(self) -> str:
+        return self.table()._repr_markdown_()
 
 
-def _svg(shown: Interleaving, alt: str) -> str:
+def _drawn(shown: Interleaving, alt: str) -> Drawing:
     lines = [wrap(step.words, LETTERS) for step in shown.steps]
-    tops = list(accumulate((LINE * len(some) + 8 for some in lines), initial=50))
-    width, height = 50 + LANE * len(shown.states), tops[-1]
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(alt)}" width="{width}" '
-        f'height="{height}" viewBox="0 -12 {width} {height}" font-family="monospace" font-size="12">',
-        f"<title>{escape(shown.caption)}</title><desc>{escape(alt)}</desc>",
-        f'<rect y="-12" width="{width}" height="{height}" fill="white"/>',
-    ]
-    for y, step in zip(tops, shown.steps, strict=False):
-        parts.append(f'<text x="4" y="{y}" fill="#6B6B6B">{step.moment}</text>')
+    tops = list(accumulate((LINE * len(some) + 8 for some in lines), initial=TOP))
+    rows = list(zip(tops, shown.steps, lines, strict=False))
+    parts = [f'<text class="quiet" y="{y}">{step.moment}</text>' for y, step, _ in rows]
     for number, name in enumerate(shown.states):
-        mine = [
-            (y, step, some)
-            for y, step, some in zip(tops, shown.steps, lines, strict=False)
-            if step.transaction == name
-        ]
-        parts += _svg_lane(
-            f"{name}: {shown.states[name]}", mine, 50 + LANE * number, COLORS[number % len(COLORS)]
-        )
-    return "".join([*parts, "</svg>"])
+        mine = [row for row in rows if row[1].transaction == name]
+        head = f"{name}: {shown.states[name]}"
+        parts += _lane(head, mine, LEFT + LANE * number, DIFFERENT[number % len(DIFFERENT)])
+    size = LEFT + LANE * len(shown.states), tops[-1] - LINE
+    return drawing(parts, size, title=shown.caption, alt=alt)
 
 
-def _svg_lane(head: str, steps: Sequence[tuple[int, Step, list[str]]], x: int, color: str) -> Iterator[str]:
+def _lane(head: str, steps: Sequence[tuple[int, Step, list[str]]], x: int, color: str) -> Iterator[str]:
     """A line that is dashed while its transaction waits; on it a mark for each step, and beside that its words."""
-    yield f'<g fill="{color}"><text x="{x - 4}" y="14" font-weight="bold">{escape(head)}</text>'
+    yield f'<g class="{color}"><text x="{x - 4}" y="10" font-weight="bold">{escape(head)}</text>'
     for (top, step, _), (bottom, *_) in pairwise(steps):
         dash = ' stroke-dasharray="2 5"' if step.waits else ""
-        yield f'<path d="M{x} {top - 4}V{bottom - 4}" stroke="{color}" stroke-width="2"{dash}/>'
+        yield f'<path class="{color}" d="M{x} {top - 4}V{bottom - 4}" stroke-width="2"{dash}/>'
     for y, step, lines in steps:
-        yield f'<text x="{x}" y="{y}" text-anchor="middle" stroke="white" stroke-width="4" paint-order="stroke">'
+        yield f'<text class="halo" x="{x}" y="{y}" text-anchor="middle">'
         yield f"{MARKS.get(step.kind, '●')}</text>"
         for row, line in enumerate(lines):
             yield f'<text x="{x + 12}" y="{y + LINE * row}">{escape(line)}</text>'

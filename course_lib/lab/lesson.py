@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from course_lib.lab.databases import open_database
 from course_lib.lab.explanations import explanation_of
 from course_lib.lab.guesses import says
-from course_lib.lab.markdown_note import Note, without_noise
+from course_lib.lab.markdown_note import Note, Source, without_noise
 from course_lib.lab.postgres import PostgresUnavailable, Server
 
 LONGEST_MESSAGE = 300
@@ -65,25 +65,26 @@ def predict(question: str, *, answer: object = None, choices: Sequence[object] =
 def expect(error: type[BaseException]) -> Iterator[None]:
     """Show the error that the block is going to raise, and go on. Another error passes through.
 
-    What the block began and never awaited goes with the error, and no warning of it
-    comes later.
+    One that is a kind of the expected error says so. What the block began and never
+    awaited goes with the error, and no warning of it comes later.
     """
     try:
         yield
     except error as caught:
         _let_go(caught)
         name, told = type(caught).__name__, _told(caught)
-        display(Note(f"**{name}**: {escape(told, quote=False)}", plain=f"{name}: {told}"))
+        kind = "" if type(caught) is error else f" ({_a(error.__name__)})"
+        shown = f"**{name}**{kind}: {escape(told, quote=False)}"
+        display(Note(shown, plain=f"{name}{kind}: {told}"))
     else:
         display(Note(f"No error came, and **{error.__name__}** was expected. Is an `await` missing?"))
 
 
-def show_source(pattern: Callable[..., Any] | type) -> Note:
+def show_source(pattern: Callable[..., Any] | type) -> Source:
     """The lines of a function or class of the library, read from its file."""
     module = inspect.getmodule(pattern)
     place = f"{module.__name__.replace('.', '/')}.py" if module else "this notebook"
-    source = inspect.getsource(pattern).rstrip()
-    return Note(f"`{place}`\n\n```python\n{source}\n```", plain=f"{place}\n\n{source}")
+    return Source(place, inspect.getsource(pattern).rstrip())
 
 
 async def open_both() -> list[AsyncEngine]:
@@ -114,6 +115,10 @@ def _let_go(error: BaseException | None) -> None:
         while error:
             traceback.clear_frames(error.__traceback__)
             error = error.__cause__ or error.__context__
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
 def _told(error: BaseException) -> str:

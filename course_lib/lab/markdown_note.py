@@ -1,6 +1,11 @@
-"""Something said in Markdown on a page and in plain text elsewhere, and an error's message without its noise."""
+"""Something said in Markdown on a page and in plain text elsewhere; code from a file; an error without its noise."""
 
 import re
+from html import escape
+
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 AUTOFLUSH = r"\(raised as a result of Query-invoked autoflush;[^)]*\)\s*"
 NOISE = re.compile(
@@ -11,6 +16,9 @@ NOISE = re.compile(
 """What differs from version to version or from system to system, and tells a learner nothing."""
 
 CODE = re.compile(r"```\w*\n(.*?)```|`([^`]*)`", re.DOTALL)
+
+MEANS_SOMETHING = re.compile(r"[\\`*\[\]|$~]|(?<!\w)_|_(?!\w)")
+"""What Markdown reads as a mark. An underscore within a word is none."""
 
 
 class Note:
@@ -25,6 +33,26 @@ class Note:
 
     def _repr_markdown_(self) -> str:
         return self.markdown
+
+
+class Source(Note):
+    """Lines of Python from a file. A narrow page scrolls them, where JupyterLab would break them within a word."""
+
+    def __init__(self, place: str, code: str) -> None:
+        super().__init__(f"`{place}`\n\n```python\n{code}\n```", plain=f"{place}\n\n{code}")
+        self.place, self.code = place, code
+
+    def _repr_html_(self) -> str:
+        lines = highlight(self.code, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()
+        return (
+            f'<p><code>{escape(self.place)}</code></p><div class="highlight">'
+            f'<pre tabindex="0" style="white-space:pre;overflow-x:auto">{lines}</pre></div>'
+        )
+
+
+def as_markdown(text: str) -> str:
+    """Plain text on one line, in such a way that a page shows each of its letters."""
+    return escape(MEANS_SOMETHING.sub(r"\\\g<0>", " ".join(text.split())), quote=False)
 
 
 def _plain(markdown: str) -> str:

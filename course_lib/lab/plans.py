@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.schema import ExecutableDDLElement
 
+from course_lib.lab.markdown_note import as_markdown
 from course_lib.lab.plan_words import SCAN, SEARCH, SORT, WALK, Step, from_postgres, from_sqlite
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class Plan:
         return (
             f"<figure><figcaption>The plan of {self.database}</figcaption>{_list(self.steps)}{notes}</figure>"
         )
+
+    def _repr_markdown_(self) -> str:
+        items = [f"{'  ' * depth}- {as_markdown(step.words)}" for depth, step in self._every()]
+        told = [f"**The plan of {self.database}**", "\n".join(items), *map(as_markdown, self.notes)]
+        return "\n\n".join(filter(None, told))
 
 
 def _list(steps: tuple[Step, ...]) -> str:

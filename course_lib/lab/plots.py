@@ -19,6 +19,8 @@ A, B, DATABASE = "#0072B2", "#B34F00", "#6B6B6B"
 LINES = ((A, "o", "-"), (B, "s", "--"), (DATABASE, "^", ":"))
 MANY = 8
 LINE_HEIGHT = 12  # points
+CARD = "max-width:100%;box-sizing:border-box;padding:8px;background:white;border:1px solid #A8A8A8;border-radius:6px"
+"""A picture is black on white, on a dark page too: there it lies on a card."""
 
 Line = Mapping[int, float]
 Held = tuple[float, float, float]
@@ -35,10 +37,13 @@ class Picture:
     def __repr__(self) -> str:
         return f"{self.caption}\n{self.alt}"
 
+    def _repr_png_(self) -> bytes:
+        return self.png
+
     def _repr_html_(self) -> str:
         source = f"data:image/png;base64,{b64encode(self.png).decode()}"
         return (
-            f'<figure><img alt="{escape(self.alt)}" src="{source}">'
+            f'<figure style="margin:0"><img style="{CARD}" alt="{escape(self.alt)}" src="{source}">'
             f"<figcaption>{escape(self.caption)}</figcaption></figure>"
         )
 

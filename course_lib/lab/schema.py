@@ -1,11 +1,12 @@
-"""A picture of tables and how they hang together: Mermaid for the eye, sentences for everything else.
+"""A picture of tables and how they hang together: boxes for the eye, sentences for everything else.
 
 schema_picture(Base.metadata)
 """
 
-from dataclasses import dataclass
-
 from sqlalchemy import Column, ForeignKeyConstraint, MetaData, Table, UniqueConstraint
+
+from course_lib.lab.boxes import Link, drawn
+from course_lib.lab.drawings import Drawing
 
 WHEN_DELETED = {
     "CASCADE": "deleting the {one} deletes it",
@@ -15,46 +16,40 @@ WHEN_DELETED = {
 OTHERWISE = "the {one} cannot be deleted before it"
 
 
-@dataclass(frozen=True)
-class Diagram:
-    """A Mermaid diagram, which JupyterLab draws; `prose` is the same in sentences."""
-
-    mermaid: str
-    prose: str
-
-    def __repr__(self) -> str:
-        return self.prose
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/vnd.mermaid": self.mermaid, "text/plain": self.prose}
-
-
-def schema_picture(metadata: MetaData) -> Diagram:
-    """All tables of `metadata`, by name. Asks no database."""
-    # Imported here: only who draws needs it. Ships no types.
-    from paracelsus.transformers.mermaid import Mermaid  # type: ignore[import-untyped]
-
+def schema_picture(metadata: MetaData) -> Drawing:
+    """All tables of `metadata`: columns and their marks, and how many rows may refer to one. Asks no database."""
     if not metadata.tables:
         raise ValueError("this metadata holds no table: import the module of your models first")
     tables = sorted(metadata.tables.values(), key=lambda table: table.name)
     keys = [key for table in tables for key in _keys(table)]
+    boxes = {table.name: _lines(table) for table in tables}
     prose = "\n".join([*map(_table_told, tables), *map(_key_told, keys)])
-    drawn = str(Mermaid(metadata, "preserve-order"))
-    boxes = drawn[: drawn.rindex("  }\n") + len("  }\n")].removeprefix("erDiagram\n")
-    # Its boxes alone: it draws a part of a key as if it were unique, and a nullable reference as if it were not.
-    lines = "\n".join(map(_line, keys))
-    described = f"  accTitle: Tables and foreign keys\n  accDescr {{\n{prose}\n  }}\n"
-    return Diagram(f"erDiagram\n{described}{boxes}{lines}\n", prose)
+    return drawn(boxes, list(map(_link, keys)), title="Tables and foreign keys", alt=prose)
 
 
 def _keys(table: Table) -> list[ForeignKeyConstraint]:
     return sorted(table.foreign_key_constraints, key=lambda key: [column.name for column in key.columns])
 
 
-def _line(key: ForeignKeyConstraint) -> str:
-    left = "|o" if _may_be_missing(key) else "||"
-    right = "o|" if _is_unique(key) else "o{"
-    return f"  {key.referred_table.name} {left}--{right} {key.table.name} : {'_and_'.join(key.column_keys)}"
+def _lines(table: Table) -> list[str]:
+    """The columns, behind their marks: PK (a part of the key), FK (refers to a row), UK (unique)."""
+    marks = [_marks(column) for column in table.columns]
+    room = max(map(len, marks))
+    return [
+        f"{mark:{room}} {column.name}{' NULL' * bool(column.nullable)}"
+        for mark, column in zip(marks, table.columns, strict=True)
+    ]
+
+
+def _marks(column: Column[object]) -> str:
+    marks = {"PK": column.primary_key, "FK": column.foreign_keys, "UK": column.unique}
+    return ",".join(mark for mark, holds in marks.items() if holds)
+
+
+def _link(key: ForeignKeyConstraint) -> Link:
+    """One row above, or none; below it many rows that refer to it, or at most one."""
+    above = "0..1" if _may_be_missing(key) else "1"
+    return Link(key.referred_table.name, key.table.name, above, "0..1" if _is_unique(key) else "n")
 
 
 def _is_unique(key: ForeignKeyConstraint) -> bool:

@@ -118,6 +118,9 @@ class Statements(Sequence[Statement]):
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
 
+    def _repr_markdown_(self) -> str:
+        return self.table()._repr_markdown_()
+
 
 @contextmanager
 def watch(engine: AsyncEngine | Engine) -> Iterator[Statements]:

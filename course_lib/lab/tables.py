@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from course_lib.lab.markdown_note import as_markdown
+
 
 @dataclass
 class Table:
@@ -30,7 +32,15 @@ class Table:
         body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self.rows)
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         caption = f'<caption style="caption-side:top;text-align:left">{escape(self.caption)}</caption>'
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+        table = f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        return f'<table style="font-size:inherit">{table}</table>{notes}'
+
+    def _repr_markdown_(self) -> str:
+        ruler = ["---"] * len(self.columns)
+        rows = [[as_markdown(str(cell)) for cell in row] for row in [self.columns, *self.rows]]
+        lines = [f"| {' | '.join(row)} |" for row in [rows[0], ruler, *rows[1:]]]
+        told = [f"**{as_markdown(self.caption)}**", "\n".join(lines), *map(as_markdown, self.notes)]
+        return "\n\n".join(told)
 
 
 def _cell(content: object) -> str:

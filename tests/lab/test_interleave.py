@@ -528,6 +528,7 @@ async def test_the_table_has_a_column_for_each_and_a_row_for_each_step(writers: 
     result = await interleave(writers, {"A": locking(1), "B": locking(1)}, order="A B A B")
     table = result.table()
     assert list(table.columns) == ["step", "A", "B"]
+    assert result._repr_markdown_() == table._repr_markdown_()
     assert [row[0] for row in table.rows] == ["1", "2", "3", "", "4"]
     assert all("" in row[1:] for row in table.rows)
 

@@ -1,7 +1,10 @@
 """The small words of a lesson say what happened, and never stop it."""
 
 import gc
+import inspect
+import re
 import warnings
+from html import unescape
 
 import pytest
 from sqlalchemy import update
@@ -75,6 +78,22 @@ def test_an_expected_error_is_shown_without_noise(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "ValueError: no such table\n"
 
 
+@pytest.mark.parametrize(
+    ("expected", "shown"),
+    [
+        (KeyError, "KeyError: 'mira'\n"),
+        (LookupError, "KeyError (a LookupError): 'mira'\n"),
+        (Exception, "KeyError (an Exception): 'mira'\n"),
+    ],
+)
+def test_an_error_of_another_name_says_that_it_is_the_expected_one(
+    expected: type[Exception], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with expect(expected):
+        _ = dict[str, int]()["mira"]
+    assert capsys.readouterr().out == shown
+
+
 def test_no_advice_on_autoflush_hides_what_the_database_said(capsys: pytest.CaptureFixture[str]) -> None:
     with expect(ValueError):
         fail(
@@ -120,6 +139,16 @@ def test_a_pattern_is_shown_from_its_file() -> None:
     shown = show_source(create_session_factory)
     assert repr(shown).startswith("course_lib/db.py\n\ndef create_session_factory(")
     assert "```python" in shown._repr_markdown_()
+
+
+def test_a_narrow_page_scrolls_the_lines_of_a_pattern() -> None:
+    page = show_source(create_session_factory)._repr_html_()
+    lines = re.search(
+        r'<pre tabindex="0" style="white-space:pre;overflow-x:auto">(.*)</pre>', page, re.DOTALL
+    )
+    assert lines
+    code = unescape(re.sub(r"<[^>]+>", "", lines[1]))
+    assert code == inspect.getsource(create_session_factory).rstrip()
 
 
 async def test_both_databases_are_opened_with_the_same_people() -> None:

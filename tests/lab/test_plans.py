@@ -1,5 +1,6 @@
 """explain() says which table is scanned and which index is searched, cost() how much is read; both change nothing."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -207,6 +208,15 @@ async def test_the_page_and_the_text_say_the_same(session: AsyncSession) -> None
     page, words = plan._repr_html_(), plan.frame()["words"]
     assert page.count("<li>") == len(words) > 1
     assert all(f"<li>{each}" in page and f"└─ {each}" in repr(plan) for each in words)
+
+
+async def test_the_markdown_has_a_point_for_each_step_below_the_one_that_it_serves(
+    session: AsyncSession,
+) -> None:
+    plan = await explain(session, select(Post).order_by(Post.title).limit(1))
+    depths = [len(indent) // 2 for indent in re.findall(r"^( *)- ", plan._repr_markdown_(), re.MULTILINE)]
+    assert depths == list(plan.frame()["depth"])
+    assert plan._repr_markdown_().startswith(f"**The plan of {plan.database}**\n\n- ")
 
 
 async def test_the_frame_has_the_words_of_the_database(session: AsyncSession) -> None:

@@ -51,11 +51,13 @@ def test_the_alt_text_carries_the_numbers(draw: Draw, numbers: object, alt: str)
 def test_a_page_shows_a_png_with_alt_text_and_caption(draw: Draw, numbers: object, alt: str) -> None:
     drawn = draw(numbers, caption="The answer", alt="Seen")
     page = drawn._repr_html_()
-    shape = r'<figure><img alt="(.+)" src="data:image/png;base64,(.+)"><figcaption>The answer</figcaption></figure>'
+    image = r'<img style="[^"]+;background:white;[^"]+" alt="(.+)" src="data:image/png;base64,(.+)">'
+    shape = f'<figure style="margin:0">{image}<figcaption>The answer</figcaption></figure>'
     found = re.fullmatch(shape, page)
     assert found
     assert found[1] == alt
-    assert base64.b64decode(found[2]).startswith(b"\x89PNG")
+    assert base64.b64decode(found[2]) == drawn._repr_png_()
+    assert drawn._repr_png_().startswith(b"\x89PNG")
     assert repr(drawn) == f"The answer\n{alt}"
 
 

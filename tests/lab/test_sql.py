@@ -140,6 +140,7 @@ async def test_the_page_and_the_text_hold_the_same_cells(sent: Statements, sessi
     assert "<caption" in page
     assert page.count('scope="col"') == 4
     assert all(str(cell) in repr(sent) for row in sent.table().rows for cell in row)
+    assert sent._repr_markdown_() == sent.table()._repr_markdown_()
 
 
 async def test_the_frame_has_a_row_for_every_statement_and_mark(

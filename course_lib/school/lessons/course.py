@@ -3,8 +3,9 @@
 import tomllib
 from dataclasses import dataclass
 
+from course_lib.lab.boxes import Link, drawn
+from course_lib.lab.drawings import Drawing
 from course_lib.lab.markdown_note import Note
-from course_lib.lab.schema import Diagram
 from course_lib.school.kit_files import COURSE
 
 
@@ -62,12 +63,15 @@ def lessons() -> list[Lesson]:
     return [Lesson(**entry) for entry in tomllib.loads(COURSE.read_text("utf-8"))["lesson"]]
 
 
-def course_map() -> Diagram:
+def course_map() -> Drawing:
     """Which lesson builds on which: an arrow leads from what is needed to what needs it."""
-    boxes = [f'    L{lesson.number}["{lesson.title}"]' for lesson in lessons()]
-    arrows = [f"    L{needed[:2]} --> L{lesson.number}" for lesson in lessons() for needed in lesson.needs]
-    told = [f"{lesson.title}: builds on {', '.join(lesson.needs) or 'nothing'}." for lesson in lessons()]
-    return Diagram("\n".join(["flowchart TD", *boxes, *arrows]), "\n".join(told))
+    titles = {lesson.title: () for lesson in lessons()}
+    links = [Link(title_of(needed), lesson.title) for lesson in lessons() for needed in lesson.needs]
+    told = [
+        f"{lesson.title}: builds on {', '.join(map(title_of, lesson.needs)) or 'nothing'}."
+        for lesson in lessons()
+    ]
+    return drawn(titles, links, title="The lessons of the course", alt="\n".join(told))
 
 
 def table_of_lessons() -> Note:
@@ -79,7 +83,10 @@ def table_of_lessons() -> Note:
 
 
 def word_list() -> Note:
-    """Each word of the course, in the order of the alphabet, with a link to where it is explained."""
+    """Each word of the course, in the order of the alphabet, with a link to where it is explained.
+
+    It is long: a page shows it to those who open it.
+    """
     places = sorted(
         ((word, heading, lesson) for lesson in lessons() for word, heading in lesson.words.items()),
         key=lambda place: place[0].lower(),
@@ -88,4 +95,6 @@ def word_list() -> Note:
         f"| {word} | [{lesson.title}: {heading}]({lesson.file}#{heading.replace(' ', '-')}) |"
         for word, heading, lesson in places
     ]
-    return Note("\n".join(["| word | explained in |", "|---|---|", *rows]))
+    table = "\n".join(["| word | explained in |", "|---|---|", *rows])
+    head = f"{len(rows)} words, and where each one is explained"
+    return Note(f"<details><summary>{head}</summary>\n\n{table}\n\n</details>", plain=f"{head}\n\n{table}")

@@ -176,12 +176,8 @@ def _is_question(output: Any) -> bool:
 
 
 def _shown(output: Any) -> Any:
-    """An output as a slide shows it: without links to files, and without a word about who did not guess.
-
-    Of a Mermaid diagram it shows the words: a browser would ask another host how to draw it.
-    """
+    """An output as a slide shows it: without links to files, and without a word about who did not guess."""
     shown = output.get("data", {})
-    shown.pop("text/vnd.mermaid", None)
     if "text/markdown" in shown:
         _, _, no_guess = Prediction("", (), None).reveal("?").markdown.partition("**?**.")
         text = shown["text/markdown"].replace(no_guess, "")
