@@ -37,8 +37,8 @@ def says(guess: object, actual: object) -> bool:
 
 
 def number_in(guess: object) -> float | None:
-    """The only number that the guess names; None where it names none, or several. True is no number."""
-    if isinstance(guess, bool):
+    """The only number that the guess names; None where it names none, or several. None and True are no numbers."""
+    if guess is None or isinstance(guess, bool):
         return None
     if isinstance(guess, int | float):
         return guess
