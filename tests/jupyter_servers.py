@@ -13,11 +13,14 @@ PATIENCE = 300.0  # seconds; an answer takes less than ten
 
 
 def run_cells(client: httpx.Client, notebook: str, *cells: str) -> list[list[Any]]:
-    """Run cells in the kernel that opens with a notebook; the outputs of each, as nbformat has them."""
+    """Run cells in a kernel that opens with a notebook; the outputs of each, as nbformat has them."""
     asked = {"path": notebook, "name": PurePosixPath(notebook).name, "type": "notebook"}
     session = client.post("/api/sessions", json=asked | {"kernel": {"name": "python3"}})
-    kernel = session.raise_for_status().json()["kernel"]["id"]
-    return asyncio.run(_run_cells(_address(client, f"/api/kernels/{kernel}/channels"), cells))
+    made = session.raise_for_status().json()
+    address = _address(client, f"/api/kernels/{made['kernel']['id']}/channels")
+    outputs = asyncio.run(_run_cells(address, cells))
+    client.delete(f"/api/sessions/{made['id']}").raise_for_status()
+    return outputs
 
 
 def run_in_terminal(client: httpx.Client, line: str, *, until: str, folder: str = "") -> str:
