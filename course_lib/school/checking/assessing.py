@@ -91,7 +91,7 @@ def _not_yet(exercise: Exercise, answer: object, fault: NotYet, remarks: list[st
 def _given(exercise: Exercise) -> list[str]:
     """What the learner starts from: as the kit has it now, and as it was when the learner's copy got it."""
     copy = copies.find()
-    notebook = copy and copies.as_given(copy, f"exercises/{exercise.lesson}.ipynb")
+    notebook = copy and copies.exercises_as_given(copy, exercise.lesson)
     older = read(notebook) if notebook and notebook.is_file() else ()
     return (
         [exercise.given, *(each.answer for each in older if each.id == exercise.id)] if exercise.given else []

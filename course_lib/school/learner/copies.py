@@ -30,6 +30,7 @@ from course_lib.school.learner.files import (
     temporary,
     together,
 )
+from course_lib.school.learner.new_names import former_place, take_new_names
 from course_lib.school.learner.news import (
     Found,
     News,
@@ -41,6 +42,7 @@ from course_lib.school.learner.news import (
     news_of,
     reset_command,
 )
+from course_lib.school.lessons.course import exercise_notebook
 
 
 @plain_errors()
@@ -56,6 +58,7 @@ def start(folder: Path, *, kit: Path = NOTEBOOKS) -> list[str]:
     with alone_in(folder):
         if _is_copy(folder):  # another command made it in the meantime
             return there
+        take_new_names(folder)
         _refuse_to_overwrite(folder, notebooks)
         with together(folder) as batch:
             for name in notebooks:
@@ -69,9 +72,9 @@ def start(folder: Path, *, kit: Path = NOTEBOOKS) -> list[str]:
 def update(folder: Path, *, kit: Path = NOTEBOOKS) -> list[str]:
     """Bring the kit's changes into the copy, and say for each cell that both changed what became of it."""
     folder = _copy(folder)
-    lines: list[str] = []
     with alone_in(folder):
         notebooks = kit_notebooks(kit)
+        lines = take_new_names(folder)
         with together(folder) as batch:
             for name in every_name(folder, notebooks):
                 lines += _apply(batch, news_of(found_in(folder, name), notebooks))
@@ -94,9 +97,11 @@ def reset(folder: Path, what: str, *, lesson: bool = False, kit: Path = NOTEBOOK
     if number is None or (lesson and number[2]):
         form = "07 (an exercise notebook, or with --lesson a lesson) or 07.2 (one exercise)"
         raise WorkspaceError(f"{what!r} cannot be reset. Name it like this: {form}.")
-    with alone_in(folder), together(folder) as batch:
-        found = found_in(folder, _given_name(folder, number[1], lesson=lesson))
-        lines = _restore(batch, found, what if number[2] else "")
+    with alone_in(folder):
+        lines = take_new_names(folder)
+        with together(folder) as batch:
+            found = found_in(folder, _given_name(folder, number[1], lesson=lesson))
+            lines += _restore(batch, found, what if number[2] else "")
     with suppress(WorkspaceError):  # the reset is done, whatever may be wrong with the kit
         if kit_has_news(folder, kit=kit):
             lines.append("The kit has newer versions: `course update` brings them.")
@@ -109,9 +114,10 @@ def find(start: Path | None = None) -> Path | None:
     return next(filter(_is_copy, (place, *place.parents)), None)
 
 
-def as_given(copy: Path, name: str) -> Path:
-    """Where a notebook of the copy stands as the learner got it."""
-    return copy / GIVEN / name
+def exercises_as_given(copy: Path, lesson: str) -> Path:
+    """Where the exercises of a lesson stand as the learner got them, also in a copy that was not updated since."""
+    given = copy / GIVEN / exercise_notebook(lesson)
+    return given if given.is_file() else former_place(given)
 
 
 def _apply(batch: Batch, news: News) -> list[str]:
@@ -168,7 +174,7 @@ def _section(notebook: Any, exercise: str) -> Iterator[str]:
 def _given_name(folder: Path, number: str, *, lesson: bool) -> str:
     """The exercise notebook or the lesson of that number, as it was given."""
     given = folder / GIVEN
-    found = sorted(given.glob(f"{'' if lesson else 'exercises/'}{number}_*.ipynb"))
+    found = sorted(given.glob(f"{'' if lesson else 'exercises/ex'}{number}_*.ipynb"))
     if not found:
         kind = "lesson" if lesson else "exercise notebook"
         raise WorkspaceError(f"There is no {kind} {number} in {folder}. `course update` brings what is new.")

@@ -46,8 +46,11 @@ def title_of(lesson: str) -> str:
 
 
 def exercise_notebook(lesson: str) -> str:
-    """Where the exercises of '07_eager_loading' stand, in the kit as in a learner's copy."""
-    return f"exercises/{lesson}.ipynb"
+    """Where the exercises of '07_eager_loading' stand, in the kit as in a learner's copy.
+
+    A tab shows the beginning of a file's name and no folder, so it begins otherwise than the lesson's.
+    """
+    return f"exercises/ex{lesson}.ipynb"
 
 
 class UnknownLesson(Exception):

@@ -6,7 +6,7 @@ from typing import Any
 
 from course_lib.school.exercises.solutions import GIVEN, LEFT_OUT
 from course_lib.school.kit_files import EXERCISES, SOLUTIONS
-from course_lib.school.lessons.course import lesson_named
+from course_lib.school.lessons.course import exercise_notebook, lesson_named
 from course_lib.school.making.ways_on import way_on_from_exercises, with_way_on
 
 STUB = "# Your code here, in place of the next line.\nraise NotImplementedError"
@@ -63,7 +63,8 @@ def write_exercises(*, only: str | None = None) -> list[Path]:
     chosen = lesson_named(only).name if only else ""
     found = [path for path in solutions() if path.stem.startswith(chosen)]
     EXERCISES.mkdir(exist_ok=True)
-    return [_write(EXERCISES / path.name, cut(path)) for path in found]
+    places = {path: EXERCISES.parent / exercise_notebook(path.stem) for path in found}
+    return [_write(place, cut(path)) for path, place in places.items()]
 
 
 def solutions() -> list[Path]:

@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_lib.school.kit_files import EXERCISES
-from course_lib.school.lessons.course import UnknownLesson
+from course_lib.school.lessons.course import UnknownLesson, exercise_notebook
 from course_lib.school.making import cutting as release
 from course_lib.school.making.cutting import CannotCut, cut, solutions, write_exercises
 
@@ -68,17 +68,21 @@ def solution(folder: Path, cells: list[Any]) -> Path:
     return path
 
 
+def exercises_of(solution: Path) -> Path:
+    return EXERCISES.parent / exercise_notebook(solution.stem)
+
+
 def given() -> Any:
     return tagged(f'# Wrong: plus two\n{GIVEN}\n\nawait check("07.1", double)', "wrong-answer", "given")
 
 
 @pytest.mark.parametrize("path", solutions(), ids=lambda path: path.stem)
 def test_every_exercise_is_what_its_solution_generates(path: Path) -> None:
-    assert (EXERCISES / path.name).read_bytes() == cut(path).encode()
+    assert exercises_of(path).read_bytes() == cut(path).encode()
 
 
 def test_every_exercise_has_its_solution() -> None:
-    assert {path.name for path in EXERCISES.glob("*.ipynb")} == {path.name for path in solutions()}
+    assert {*EXERCISES.glob("*.ipynb")} == {exercises_of(path) for path in solutions()}
 
 
 def test_nothing_of_the_answers_is_left(tmp_path: Path) -> None:
@@ -157,9 +161,9 @@ def two_solutions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_one_exercise_or_all_are_written(two_solutions: Path) -> None:
-    assert [path.name for path in write_exercises(only="08")] == ["08_pagination.ipynb"]
-    assert [path.name for path in write_exercises()] == ["07_eager_loading.ipynb", "08_pagination.ipynb"]
-    assert (two_solutions / "exercises/07_eager_loading.ipynb").read_bytes().endswith(b"}\n")
+    assert [path.name for path in write_exercises(only="08")] == ["ex08_pagination.ipynb"]
+    assert [path.name for path in write_exercises()] == ["ex07_eager_loading.ipynb", "ex08_pagination.ipynb"]
+    assert (two_solutions / "exercises/ex07_eager_loading.ipynb").read_bytes().endswith(b"}\n")
 
 
 def test_a_lesson_without_a_solution_is_named(two_solutions: Path) -> None:

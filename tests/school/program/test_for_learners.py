@@ -8,6 +8,7 @@ import pytest
 
 from course_lib.school.exercises.solutions import exercises
 from course_lib.school.learner.progress import progress_of
+from course_lib.school.lessons.course import exercise_notebook
 from course_lib.school.program import cli
 from course_lib.school.program.asking import MY_COURSE, copy_at, prepare
 
@@ -63,7 +64,7 @@ def test_an_update_without_news_changes_nothing(copy: Path, capsys: pytest.Captu
 
 
 def test_a_reset_keeps_what_was_there(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    notebook = copy / "exercises" / "07_eager_loading.ipynb"
+    notebook = copy / exercise_notebook("07_eager_loading")
     given = notebook.read_text("utf-8")
     mine = given.replace("with_posts", "my_posts")
     notebook.write_text(mine, encoding="utf-8", newline="\n")
