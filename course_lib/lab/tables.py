@@ -7,12 +7,13 @@ from html import escape
 
 @dataclass
 class Table:
-    """`caption` says what the table shows; `notes` stand below it."""
+    """`caption` says what the table shows; `notes` stand below it; the columns named in `code` are set as code."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
     notes: Sequence[str] = field(default_factory=list)
+    code: Sequence[str] = ()
 
     def __repr__(self) -> str:
         cells = [self.columns, *([str(cell) for cell in row] for row in self.rows)]
@@ -27,11 +28,13 @@ class Table:
         head = "".join(
             f'<th scope="col" style="text-align:left">{escape(name)}</th>' for name in self.columns
         )
-        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self.rows)
+        body = "".join(f"<tr>{''.join(map(self._cell, self.columns, row))}</tr>" for row in self.rows)
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         caption = f'<caption style="caption-side:top;text-align:left">{escape(self.caption)}</caption>'
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
-
-def _cell(content: object) -> str:
-    return f'<td style="text-align:left">{escape(str(content))}</td>'
+    def _cell(self, column: str, content: object) -> str:
+        text = escape(str(content))
+        if column in self.code and text:
+            text = f"<code>{text}</code>"
+        return f'<td style="text-align:left">{text}</td>'
