@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ from course_lib.school.learner.news import (
     reset_command,
 )
 from course_lib.school.lessons.course import exercise_notebook
+
+EXERCISES = "exercises/ex"  # how the names of exercise notebooks begin
+FORM = "07 (an exercise notebook, or with --lesson a lesson) or 07.2 (one exercise)"
 
 
 @plain_errors()
@@ -95,8 +99,7 @@ def reset(folder: Path, what: str, *, lesson: bool = False, kit: Path = NOTEBOOK
     folder = _copy(folder)
     number = re.fullmatch(r"([0-9]{2})(\.[0-9]+)?", what)
     if number is None or (lesson and number[2]):
-        form = "07 (an exercise notebook, or with --lesson a lesson) or 07.2 (one exercise)"
-        raise WorkspaceError(f"{what!r} cannot be reset. Name it like this: {form}.")
+        raise WorkspaceError(f"{what!r} cannot be reset. {_perhaps(folder, what)}Name it like this: {FORM}.")
     with alone_in(folder):
         lines = take_new_names(folder)
         with together(folder) as batch:
@@ -151,7 +154,8 @@ def _with_exercise(given: Any, found: Found, exercise: str) -> Any:
     cells = list(_section(given, exercise))
     whole = f"`{reset_command(found.name)}` gives the whole notebook afresh"
     if not cells:
-        raise WorkspaceError(f"{found.name} has no exercise {exercise}.")
+        there = re.findall(r"^## (\d\d\.\d+) ", "\n".join(cell.source for cell in given.cells), re.MULTILINE)
+        raise WorkspaceError(f"{found.name} has no exercise {exercise}; it has {', '.join(there) or 'none'}.")
     if found.mine is None:
         raise WorkspaceError(f"{found.name} is not there. {whole}.")
     try:
@@ -174,11 +178,30 @@ def _section(notebook: Any, exercise: str) -> Iterator[str]:
 def _given_name(folder: Path, number: str, *, lesson: bool) -> str:
     """The exercise notebook or the lesson of that number, as it was given."""
     given = folder / GIVEN
-    found = sorted(given.glob(f"{'' if lesson else 'exercises/ex'}{number}_*.ipynb"))
+    found = sorted(given.glob(f"{'' if lesson else EXERCISES}{number}_*.ipynb"))
     if not found:
         kind = "lesson" if lesson else "exercise notebook"
-        raise WorkspaceError(f"There is no {kind} {number} in {folder}. `course update` brings what is new.")
+        there = sorted(each for each, _ in _numbered(folder, "" if lesson else EXERCISES))
+        known = f"there are {there[0]} to {there[-1]}" if there else "there is none"
+        new = "`course update` brings what is new"
+        raise WorkspaceError(f"There is no {kind} {number} in {folder}; {known}. {new}.")
     return found[0].relative_to(given).as_posix()
+
+
+def _numbered(folder: Path, kind: str) -> list[tuple[str, str]]:
+    """The number and the topic of what was given: ("07", "eager_loading")."""
+    stems = [path.stem.removeprefix("ex") for path in (folder / GIVEN).glob(f"{kind}[0-9][0-9]_*.ipynb")]
+    return [(stem[:2], stem[3:]) for stem in stems]
+
+
+def _perhaps(folder: Path, what: str) -> str:
+    """The notebook whose topic or name is most like what was asked for, as a question."""
+    numbers = {
+        name: number for number, topic in _numbered(folder, "") for name in (topic, f"{number}_{topic}")
+    }
+    wanted = Path(what.lower()).name.removesuffix(".ipynb").removeprefix("ex")
+    near = get_close_matches(wanted.replace(" ", "_"), numbers, n=1)
+    return f"Did you mean {numbers[near[0]]}? " if near else ""
 
 
 def _is_copy(folder: Path) -> bool:
