@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -36,10 +38,8 @@ def _address(client: httpx.Client, path: str) -> str:
 
 
 async def _run_cells(address: str, cells: tuple[str, ...]) -> list[list[Any]]:
-    socket = await websocket_connect(address)
-    outputs = [await _run_cell(socket, cell) for cell in cells]
-    socket.close()
-    return outputs
+    async with _connected(address) as socket:
+        return [await _run_cell(socket, cell) for cell in cells]
 
 
 async def _run_cell(socket: WebSocketClientConnection, cell: str) -> list[Any]:
@@ -66,12 +66,22 @@ async def _run_cell(socket: WebSocketClientConnection, cell: str) -> list[Any]:
 
 
 async def _run_in_terminal(address: str, line: str, until: str) -> str:
-    socket = await websocket_connect(address)
-    await socket.write_message(json.dumps(["stdin", f"{line}\r"]))
     shown = ""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE), _connected(address) as socket:
+        await socket.write_message(json.dumps(["stdin", f"{line}\r"]))
         while until not in shown:
             kind, *text = json.loads(await socket.read_message() or "")
             shown += text[0] if kind == "stdout" else ""
-    socket.close()
     return shown
+
+
+@asynccontextmanager
+async def _connected(address: str) -> AsyncIterator[WebSocketClientConnection]:
+    """A socket that is closed on both sides when the block has ended."""
+    socket = await websocket_connect(address)
+    try:
+        yield socket
+    finally:
+        socket.close()
+        while await socket.read_message() is not None:
+            pass  # what the server sent before it heard of the end

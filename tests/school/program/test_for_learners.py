@@ -53,6 +53,17 @@ def test_progress_is_shown_for_the_copy_around(
     assert "You passed 1 of " in run(capsys, "progress")
 
 
+def test_progress_is_written_into_files_to_hand_on(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(progress_of(copy).record("07.2", "passed"))
+    page, table = tmp_path / "page.html", tmp_path / "table.csv"
+    words = ("progress", "--dir", copy, "--html", page, "--csv", table, "--name", "Mira Berg")
+    assert run(capsys, *words) == f"Page: {page}\nTable: {table}\n"
+    assert f"1 of {len(exercises())} exercises passed" in page.read_text("utf-8")
+    assert all("Mira Berg" in file.read_text("utf-8") for file in (page, table))
+
+
 def test_a_review_of_nothing_says_so(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "review", "--dir", copy).startswith("Nothing is due.")
 
@@ -79,6 +90,7 @@ def test_a_reset_keeps_what_was_there(copy: Path, capsys: pytest.CaptureFixture[
         ("reset", "99", "--dir", "{copy}"),
         ("update", "--dir", "{folder}"),
         ("progress", "--dir", "{folder}"),
+        ("progress", "--dir", "{copy}", "--html", "{copy}/00_start_here.ipynb"),
         ("review", "--dir", "{folder}"),
         ("exercises", "--dir", "{folder}"),
         ("class", "release", "{folder}", "07"),
