@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from jupyter_servers import run_cells
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from processes import lab_with_a_kernel, only_posix, started
+from processes import assert_all_end, lab_with_a_kernel, only_posix, processes_of, started
 
 from course_lib.school.kit_files import NOTEBOOKS
 from course_lib.school.learner import copies
@@ -164,8 +165,12 @@ def test_nbval_compares_a_name_error_as_before(copy: Path) -> None:
 @only_posix
 def test_a_learner_in_jupyterlab_reads_it(copy: Path) -> None:
     words = (sys.executable, "-m", "course_lib.school.program.cli", "lab", "--no-browser")
-    with started(*words, folder=copy) as (_, address), lab_with_a_kernel(address) as client:
-        [shown] = run_cells(client, EXERCISES, CHECK)
+    with started(*words, folder=copy) as (course, address):
+        with lab_with_a_kernel(address) as client:
+            [shown] = run_cells(client, EXERCISES, CHECK)
+        there = processes_of(course)
+        os.killpg(course.pid, signal.SIGTERM)
+        assert_all_end(there)
     assert "run the first cell of this notebook" in told(shown)
 
 
