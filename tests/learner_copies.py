@@ -5,7 +5,7 @@ from typing import Any
 
 import nbformat
 
-LESSON, EXERCISES = "07_eager_loading.ipynb", "exercises/07_eager_loading.ipynb"
+LESSON, EXERCISES = "07_eager_loading.ipynb", "exercises/ex07_eager_loading.ipynb"
 TASKS = {
     "title": "# Exercises 07: Eager loading",
     "task-1": "## 07.1 First\n\n**make**",

@@ -106,8 +106,15 @@ class Statements(Sequence[Statement]):
             caption=self._caption(),
             columns=("connection", "statement", "parameters", "rows"),
             rows=rows,
-            notes=[f"One statement, {times} times: {shape}" for shape, times in self.repeated().items()],
+            notes=[*self._asked_again()],
+            code=("statement", "parameters"),
         )
+
+    def _asked_again(self) -> Iterator[str]:
+        """A question that is asked again and again could be one; an INSERT for each row is work to be done."""
+        for shape, times in self.repeated().items():
+            if shape.startswith("SELECT"):
+                yield f"One statement, {times} times: {shape}"
 
     def _caption(self) -> str:
         return f"{_many(len(self), 'statement')}, {_many(self.transactions, 'transaction')}"

@@ -9,12 +9,13 @@ from course_lib.lab.markdown_note import as_markdown
 
 @dataclass
 class Table:
-    """`caption` says what the table shows; `notes` stand below it."""
+    """`caption` says what the table shows; `notes` stand below it; the columns named in `code` are set as code."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
     notes: Sequence[str] = field(default_factory=list)
+    code: Sequence[str] = ()
 
     def __repr__(self) -> str:
         cells = [self.columns, *([str(cell) for cell in row] for row in self.rows)]
@@ -29,7 +30,7 @@ class Table:
         head = "".join(
             f'<th scope="col" style="text-align:left">{escape(name)}</th>' for name in self.columns
         )
-        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self.rows)
+        body = "".join(f"<tr>{''.join(map(self._cell, self.columns, row))}</tr>" for row in self.rows)
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         caption = f'<caption style="caption-side:top;text-align:left">{escape(self.caption)}</caption>'
         table = f"{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
@@ -42,6 +43,8 @@ class Table:
         told = [f"**{as_markdown(self.caption)}**", "\n".join(lines), *map(as_markdown, self.notes)]
         return "\n\n".join(told)
 
-
-def _cell(content: object) -> str:
-    return f'<td style="text-align:left">{escape(str(content))}</td>'
+    def _cell(self, column: str, content: object) -> str:
+        text = escape(str(content))
+        if column in self.code and text:
+            text = f"<code>{text}</code>"
+        return f'<td style="text-align:left">{text}</td>'

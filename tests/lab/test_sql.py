@@ -107,6 +107,16 @@ async def test_one_shape_sent_three_times_is_pointed_out(sent: Statements, sessi
     assert "One statement, 3 times: SELECT tags.id" in repr(sent)
 
 
+async def test_an_insert_for_each_row_is_no_question_asked_again(
+    sent: Statements, session: AsyncSession
+) -> None:
+    for number in range(3):
+        session.add(Tag(name=f"tag {number}"))
+        await session.flush()
+    assert list(sent.repeated().values()) == [3]
+    assert "One statement" not in repr(sent)
+
+
 async def test_lists_of_different_length_are_one_shape(sent: Statements, session: AsyncSession) -> None:
     for keys in ([1], [1, 2], [1, 2, 3]):
         await session.scalars(select(Tag).where(Tag.id.in_(keys)))

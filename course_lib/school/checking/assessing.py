@@ -82,7 +82,7 @@ async def _on_each_database(exercise: Exercise, answer: Any, remarks: list[str],
 
 def _not_yet(exercise: Exercise, answer: object, fault: NotYet, remarks: list[str]) -> Outcome:
     """Code as it was given is no attempt; what is wrong with it is shown all the same."""
-    if any(is_same(answer, code) for code in _given(exercise)):
+    if any(_is_same(answer, code) for code in _given(exercise)):
         told = f"This is the code as it was given. {fault.told}"
         return Outcome(exercise, NOT_ATTEMPTED, told, fault.misconception, fault.sent, remarks)
     return Outcome(exercise, NOT_YET, fault.told, fault.misconception, fault.sent, remarks)
@@ -91,7 +91,7 @@ def _not_yet(exercise: Exercise, answer: object, fault: NotYet, remarks: list[st
 def _given(exercise: Exercise) -> list[str]:
     """What the learner starts from: as the kit has it now, and as it was when the learner's copy got it."""
     copy = copies.find()
-    notebook = copy and copies.as_given(copy, f"exercises/{exercise.lesson}.ipynb")
+    notebook = copy and copies.exercises_as_given(copy, exercise.lesson)
     older = read(notebook) if notebook and notebook.is_file() else ()
     return (
         [exercise.given, *(each.answer for each in older if each.id == exercise.id)] if exercise.given else []
@@ -103,22 +103,10 @@ async def _attempt(exercise: Exercise, answer: Any, database: str, *, hidden: bo
         await judge_of(exercise.id, exercise.lesson).run(attempt)
 
 
-def is_same(answer: object, code: str) -> bool:
+def _is_same(answer: object, code: str) -> bool:
     """Whether the answer is this code, however it is laid out. It decides what to show, never what is right."""
     try:
         source = textwrap.dedent(inspect.getsource(answer))  # type: ignore[arg-type]
         return ast.dump(ast.parse(source)) == ast.dump(ast.parse(code))
     except (OSError, TypeError, SyntaxError):
         return False
-
-
-def returns_same(answer: Any, exercise: Exercise) -> bool:
-    """Whether an answer of letters, which has passed, returns those of the other right answer."""
-    if exercise.kind not in ("order", "choose"):
-        return False
-    [returned] = [node.value for node in ast.walk(ast.parse(exercise.other)) if isinstance(node, ast.Return)]
-    return _letters(answer()) == _letters(ast.literal_eval(returned))  # type: ignore[arg-type]
-
-
-def _letters(answer: object) -> list[str]:
-    return [each for each in str(answer).upper() if each.isalpha()]

@@ -5,10 +5,11 @@ from IPython.display import display
 from course_lib.lab.markdown_note import Note
 from course_lib.lab.sql import Statements
 from course_lib.lab.tables import Table
-from course_lib.school.checking.assessing import Outcome, assess, is_same, returns_same
+from course_lib.school.checking.assessing import Outcome, assess
 from course_lib.school.checking.memory import kept_progress, memory, not_kept
+from course_lib.school.checking.other_answer import other_answer
 from course_lib.school.exercises.outcomes import NOT_YET, PASSED
-from course_lib.school.exercises.solutions import Exercise, UnknownExercise, find, without_marks
+from course_lib.school.exercises.solutions import UnknownExercise, find
 from course_lib.school.learner.progress import LAST_HINT, ProgressUnavailable
 
 MOST_ROWS = 8
@@ -34,7 +35,8 @@ async def check(exercise: str, answer: object = None) -> None:
         display(Note(str(error)))
         return
     if outcome.state == PASSED:
-        outcome.remarks += _another_answer(outcome.exercise, answer)
+        code = await other_answer(outcome.exercise, answer)  # type: ignore[arg-type]  # it was called
+        outcome.remarks += [f"Another good answer:\n\n```python\n{code}\n```", outcome.exercise.trade_off]
     outcome.remarks += await _remember(outcome)
     show(outcome)
 
@@ -62,13 +64,6 @@ def _evidence(sent: Statements) -> Table:
         table.rows = table.rows[:MOST_ROWS]
         table.notes = [f"… and {left_out} more", *table.notes]
     return table
-
-
-def _another_answer(exercise: Exercise, answer: object) -> list[str]:
-    """A second good solution and what each is better for; the first one, to a learner who found the second."""
-    found = is_same(answer, exercise.other) or returns_same(answer, exercise)
-    code = without_marks(exercise.answer) if found else exercise.other
-    return [f"Another good answer:\n\n```python\n{code}\n```", exercise.trade_off]
 
 
 async def _remember(outcome: Outcome) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.school.kit_files import own_programs_first
 from course_lib.school.making.cutting import solutions, source_for_teachers
 
 SETTINGS = "nbgrader_config.py"
@@ -94,10 +95,10 @@ def run_nbgrader(folder: Path, *words: str, heard: Callable[[str], object] | Non
     """Run one of nbgrader's commands in the folder and give what it said. Who has `heard` each line, as it comes,
     takes a failure too; otherwise it is one of ours.
 
-    It has a process of its own: it changes the working folder, and starts kernels.
+    It has a process of its own: it changes the working folder, starts kernels, and calls alembic by its name.
     """
     _bring_up_to_date(folder / SETTINGS)
-    own = {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUTF8": "1", "PATH": _with_own_programs()}
+    own = {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUTF8": "1", "PATH": own_programs_first()}
     with subprocess.Popen(
         [sys.executable, "-m", "nbgrader", *words], cwd=folder, env=os.environ | own, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
@@ -126,11 +127,6 @@ def _listen(running: subprocess.Popen[str], heard: Callable[[str], object]) -> s
         running.kill()
         raise
     return "".join(lines)
-
-
-def _with_own_programs() -> str:
-    """The search path with this environment's programs in front: nbgrader calls alembic by its name."""
-    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
 def _why(log: str) -> str:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -95,12 +96,22 @@ class Exercise:
 class UnknownExercise(Exception):
     def __init__(self, wanted: object) -> None:
         self.wanted = wanted
-        number = str(wanted).partition(".")[0].zfill(2)  # whoever writes 7.2 means 07.2
-        lesson = [exercise.id for exercise in exercises() if exercise.id[:2] == number]
-        known = f"Lesson {number} has {', '.join(lesson)}." if lesson else "They are named like '07.2'."
-        if not isinstance(wanted, str):
-            known = "Write it in quotes. " + known
-        super().__init__(f"There is no exercise {wanted!r}. {known}")
+        quotes = "" if isinstance(wanted, str) else "Write it in quotes. "
+        super().__init__(f"There is no exercise {wanted!r}. {quotes}{_what_there_is(str(wanted))}")
+
+
+def _what_there_is(wanted: str) -> str:
+    """The exercise that was perhaps meant, or those of its lesson, or the lessons that have some."""
+    number, _, place = wanted.partition(".")
+    number = number.zfill(2)  # whoever writes 7.2 means 07.2
+    ids = [exercise.id for exercise in exercises()]
+    names = {name: each.id for each in exercises() for name in (each.title.lower(), each.function)}
+    near = [names[name] for name in get_close_matches(wanted.lower(), names, n=1)]
+    if meant := [name for name in (f"{number}.{place}", *near) if name in ids]:
+        return f"Did you mean {meant[0]!r}?"
+    if of_lesson := [name for name in ids if name[:2] == number]:
+        return f"Lesson {number} has {', '.join(of_lesson)}."
+    return f"Lessons {ids[0][:2]} to {ids[-1][:2]} have exercises, named like '07.2'."
 
 
 @cache

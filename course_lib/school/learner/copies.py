@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from course_lib.school.learner.files import (
     temporary,
     together,
 )
+from course_lib.school.learner.new_names import former_place, take_new_names
 from course_lib.school.learner.news import (
     Found,
     News,
@@ -41,6 +43,10 @@ from course_lib.school.learner.news import (
     news_of,
     reset_command,
 )
+from course_lib.school.lessons.course import exercise_notebook
+
+EXERCISES = "exercises/ex"  # how the names of exercise notebooks begin
+FORM = "07 (an exercise notebook, or with --lesson a lesson) or 07.2 (one exercise)"
 
 
 @plain_errors()
@@ -56,6 +62,7 @@ def start(folder: Path, *, kit: Path = NOTEBOOKS) -> list[str]:
     with alone_in(folder):
         if _is_copy(folder):  # another command made it in the meantime
             return there
+        take_new_names(folder)
         _refuse_to_overwrite(folder, notebooks)
         with together(folder) as batch:
             for name in notebooks:
@@ -69,9 +76,9 @@ def start(folder: Path, *, kit: Path = NOTEBOOKS) -> list[str]:
 def update(folder: Path, *, kit: Path = NOTEBOOKS) -> list[str]:
     """Bring the kit's changes into the copy, and say for each cell that both changed what became of it."""
     folder = _copy(folder)
-    lines: list[str] = []
     with alone_in(folder):
         notebooks = kit_notebooks(kit)
+        lines = take_new_names(folder)
         with together(folder) as batch:
             for name in every_name(folder, notebooks):
                 lines += _apply(batch, news_of(found_in(folder, name), notebooks))
@@ -92,11 +99,12 @@ def reset(folder: Path, what: str, *, lesson: bool = False, kit: Path = NOTEBOOK
     folder = _copy(folder)
     number = re.fullmatch(r"([0-9]{2})(\.[0-9]+)?", what)
     if number is None or (lesson and number[2]):
-        form = "07 (an exercise notebook, or with --lesson a lesson) or 07.2 (one exercise)"
-        raise WorkspaceError(f"{what!r} cannot be reset. Name it like this: {form}.")
-    with alone_in(folder), together(folder) as batch:
-        found = found_in(folder, _given_name(folder, number[1], lesson=lesson))
-        lines = _restore(batch, found, what if number[2] else "")
+        raise WorkspaceError(f"{what!r} cannot be reset. {_perhaps(folder, what)}Name it like this: {FORM}.")
+    with alone_in(folder):
+        lines = take_new_names(folder)
+        with together(folder) as batch:
+            found = found_in(folder, _given_name(folder, number[1], lesson=lesson))
+            lines += _restore(batch, found, what if number[2] else "")
     with suppress(WorkspaceError):  # the reset is done, whatever may be wrong with the kit
         if kit_has_news(folder, kit=kit):
             lines.append("The kit has newer versions: `course update` brings them.")
@@ -109,9 +117,10 @@ def find(start: Path | None = None) -> Path | None:
     return next(filter(_is_copy, (place, *place.parents)), None)
 
 
-def as_given(copy: Path, name: str) -> Path:
-    """Where a notebook of the copy stands as the learner got it."""
-    return copy / GIVEN / name
+def exercises_as_given(copy: Path, lesson: str) -> Path:
+    """Where the exercises of a lesson stand as the learner got them, also in a copy that was not updated since."""
+    given = copy / GIVEN / exercise_notebook(lesson)
+    return given if given.is_file() else former_place(given)
 
 
 def _apply(batch: Batch, news: News) -> list[str]:
@@ -145,7 +154,8 @@ def _with_exercise(given: Any, found: Found, exercise: str) -> Any:
     cells = list(_section(given, exercise))
     whole = f"`{reset_command(found.name)}` gives the whole notebook afresh"
     if not cells:
-        raise WorkspaceError(f"{found.name} has no exercise {exercise}.")
+        there = re.findall(r"^## (\d\d\.\d+) ", "\n".join(cell.source for cell in given.cells), re.MULTILINE)
+        raise WorkspaceError(f"{found.name} has no exercise {exercise}; it has {', '.join(there) or 'none'}.")
     if found.mine is None:
         raise WorkspaceError(f"{found.name} is not there. {whole}.")
     try:
@@ -168,11 +178,30 @@ def _section(notebook: Any, exercise: str) -> Iterator[str]:
 def _given_name(folder: Path, number: str, *, lesson: bool) -> str:
     """The exercise notebook or the lesson of that number, as it was given."""
     given = folder / GIVEN
-    found = sorted(given.glob(f"{'' if lesson else 'exercises/'}{number}_*.ipynb"))
+    found = sorted(given.glob(f"{'' if lesson else EXERCISES}{number}_*.ipynb"))
     if not found:
         kind = "lesson" if lesson else "exercise notebook"
-        raise WorkspaceError(f"There is no {kind} {number} in {folder}. `course update` brings what is new.")
+        there = sorted(each for each, _ in _numbered(folder, "" if lesson else EXERCISES))
+        known = f"there are {there[0]} to {there[-1]}" if there else "there is none"
+        new = "`course update` brings what is new"
+        raise WorkspaceError(f"There is no {kind} {number} in {folder}; {known}. {new}.")
     return found[0].relative_to(given).as_posix()
+
+
+def _numbered(folder: Path, kind: str) -> list[tuple[str, str]]:
+    """The number and the topic of what was given: ("07", "eager_loading")."""
+    stems = [path.stem.removeprefix("ex") for path in (folder / GIVEN).glob(f"{kind}[0-9][0-9]_*.ipynb")]
+    return [(stem[:2], stem[3:]) for stem in stems]
+
+
+def _perhaps(folder: Path, what: str) -> str:
+    """The notebook whose topic or name is most like what was asked for, as a question."""
+    numbers = {
+        name: number for number, topic in _numbered(folder, "") for name in (topic, f"{number}_{topic}")
+    }
+    wanted = Path(what.lower()).name.removesuffix(".ipynb").removeprefix("ex")
+    near = get_close_matches(wanted.replace(" ", "_"), numbers, n=1)
+    return f"Did you mean {numbers[near[0]]}? " if near else ""
 
 
 def _is_copy(folder: Path) -> bool:

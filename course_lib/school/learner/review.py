@@ -14,7 +14,7 @@ from course_lib.school.exercises.outcomes import PASSED
 from course_lib.school.learner.progress import Progress
 from course_lib.school.learner.progress_shown import Exercise
 from course_lib.school.learner.progress_tables import Recall, Try
-from course_lib.school.lessons.course import title_of
+from course_lib.school.lessons.course import exercise_notebook, title_of
 from course_lib.school.lessons.questions import Question, questions
 
 INTERVALS = [timedelta(days=days) for days in (1, 3, 7, 16, 35)]
@@ -111,7 +111,7 @@ def _told(item: Exercise | Question) -> str:
     if isinstance(item, Question):
         return f"{title_of(item.lesson)}, before you start: {item.text}"
     return (
-        f"{title_of(item.lesson)}, exercise {item.id} {item.title}, in exercises/{item.lesson}.ipynb\n"
+        f"{title_of(item.lesson)}, exercise {item.id} {item.title}, in {exercise_notebook(item.lesson)}\n"
         f"   Solve it again from memory: course reset {item.id} gives a fresh copy and keeps yours."
     )
 

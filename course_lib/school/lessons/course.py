@@ -36,10 +36,22 @@ class Lesson:
     def file(self) -> str:
         return f"{self.name}.ipynb"
 
+    @property
+    def exercises(self) -> str:
+        return exercise_notebook(self.name)
+
 
 def title_of(lesson: str) -> str:
     """'07 Eager loading' for '07_eager_loading'."""
     return f"{lesson[:2]} {lesson[3:].replace('_', ' ').capitalize()}"
+
+
+def exercise_notebook(lesson: str) -> str:
+    """Where the exercises of '07_eager_loading' stand, in the kit as in a learner's copy.
+
+    A tab shows the beginning of a file's name and no folder, so it begins otherwise than the lesson's.
+    """
+    return f"exercises/ex{lesson}.ipynb"
 
 
 class UnknownLesson(Exception):

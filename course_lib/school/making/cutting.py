@@ -6,7 +6,8 @@ from typing import Any
 
 from course_lib.school.exercises.solutions import GIVEN, LEFT_OUT
 from course_lib.school.kit_files import EXERCISES, SOLUTIONS
-from course_lib.school.lessons.course import lesson_named
+from course_lib.school.lessons.course import exercise_notebook, lesson_named
+from course_lib.school.making.ways_on import way_on_from_exercises, with_way_on
 
 STUB = "# Your code here, in place of the next line.\nraise NotImplementedError"
 
@@ -23,7 +24,7 @@ def cut(solution: Path) -> str:
     """The text of the exercise notebook; the same solution gives the same text, byte for byte."""
     import nbformat
 
-    notebook = nbformat.read(solution, as_version=4)
+    notebook = _read(solution)
     for step in _steps():
         try:
             notebook, _ = step.preprocess(notebook, {})
@@ -36,12 +37,20 @@ def source_for_teachers(solution: Path) -> str:
     """The solution notebook without hints and rejected answers, and not yet cut: nbgrader's release does that."""
     import nbformat
 
-    notebook = nbformat.read(solution, as_version=4)
+    notebook = _read(solution)
     notebook.cells = [cell for cell in notebook.cells if _is_for_teachers(cell)]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return f"{nbformat.writes(notebook, version=4)}\n"
+
+
+def _read(solution: Path) -> Any:
+    """The solution notebook, and the way on at its end, which learners get too. Raises UnknownLesson."""
+    import nbformat
+
+    way = way_on_from_exercises(lesson_named(solution.stem))
+    return with_way_on(nbformat.read(solution, as_version=4), way)
 
 
 def _is_for_teachers(cell: Any) -> bool:
@@ -54,7 +63,8 @@ def write_exercises(*, only: str | None = None) -> list[Path]:
     chosen = lesson_named(only).name if only else ""
     found = [path for path in solutions() if path.stem.startswith(chosen)]
     EXERCISES.mkdir(exist_ok=True)
-    return [_write(EXERCISES / path.name, cut(path)) for path in found]
+    places = {path: EXERCISES.parent / exercise_notebook(path.stem) for path in found}
+    return [_write(place, cut(path)) for path, place in places.items()]
 
 
 def solutions() -> list[Path]:

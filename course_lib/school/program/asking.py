@@ -1,5 +1,6 @@
 """What several commands need: which copy is meant, and how to say no."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,13 +10,15 @@ from course_lib.school.learner.files import WorkspaceError
 
 MY_COURSE = ROOT / "my_course"
 """Where a learner's own copy is made when no other place is named."""
+COPY_SHOWN = "COURSE_COPY"
+"""The variable in which JupyterLab tells its notebooks and terminals which copy it shows."""
 
 
 def copy_at(folder: Path | None) -> Path:
-    """The named copy, else the one around this place, else the one beside the kit."""
+    """The named copy, else the one around this place, else the one JupyterLab shows or the one beside the kit."""
     if folder:
         return copies.find(folder) or folder.absolute()
-    return copies.find() or MY_COURSE
+    return copies.find() or Path(os.environ.get(COPY_SHOWN) or MY_COURSE)
 
 
 def copy_that_is_there(folder: Path | None) -> Path:

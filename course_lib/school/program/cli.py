@@ -88,7 +88,12 @@ COMMANDS: Commands = {
         **THERE,
     },
     for_learners.exercises: {**JSON, **THERE},
-    for_learners.progress: THERE,
+    for_learners.progress: {
+        "--html": {"type": Path, "metavar": "FILE", "help": "write a page to print or to hand on"},
+        "--csv": {"type": Path, "metavar": "FILE", "help": "write a table for a spreadsheet"},
+        "--name": {"help": "your name, as it stands there (the name of your login)"},
+        **THERE,
+    },
     for_learners.review: THERE,
     for_teachers.slides: {
         **LESSON,

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from course_lib.school.kit_files import ROOT
-from course_lib.school.program.asking import copy_at, prepare, refuse
+from course_lib.school.kit_files import PROGRAMS, ROOT, own_programs_first
+from course_lib.school.program.asking import COPY_SHOWN, copy_at, prepare, refuse
 from course_lib.school.program.doctor import PORTS, examine, port_is_free, report
 
 FIRST_LESSON = "00_start_here.ipynb"
@@ -26,6 +27,7 @@ NOT_NEEDED = (
     "notebook_shim",
 )
 """What nbgrader brings for a teacher's JupyterLab; without it this one starts sooner."""
+TERMINAL = Path(__file__).with_name("terminal.bashrc")
 NBVAL = (
     "pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 120"
 )
@@ -47,6 +49,7 @@ def lab(folder: Path | None, port: int, no_browser: bool) -> int:
             print(finding, flush=True)
     copy = copy_at(folder)
     print(*prepare(copy), sep="\n", flush=True)
+    _offer_own_programs(copy)
     from jupyterlab.labapp import LabApp
 
     token = secrets.token_hex(16)
@@ -115,6 +118,7 @@ def _jupyter_options(copy: Path, port: int, token: str, *, browser: bool) -> lis
         *(f"--ServerApp.jpserver_extensions={name}=False" for name in NOT_NEEDED),
         f"--IdentityProvider.token={token}",
         "--KernelManager.transport_encryption=auto",  # others on this machine cannot listen in
+        *([f"--ServerApp.terminado_settings={{'shell_command': {_shell()}}}"] if os.name == "posix" else ()),
     ]
 
 
@@ -130,6 +134,21 @@ def _first_page(copy: Path) -> str:
 def _prefer_this_environment() -> None:
     """Notebooks run on this environment's Python, whatever kernel lies in the user's folder."""
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+
+
+def _offer_own_programs(copy: Path) -> None:
+    """In notebooks and terminals of this JupyterLab `course` is found, and finds the copy that is shown."""
+    own = {"PATH": own_programs_first(), "COURSE_PROGRAMS": str(PROGRAMS), COPY_SHOWN: str(copy)}
+    os.environ.update(own)
+
+
+def _shell() -> list[str]:
+    """The user's shell, which keeps the search path that it finds: a login shell would set its own.
+
+    Of bash the user's settings may set it anew, too; it reads ours behind them.
+    """
+    shell = os.environ.get("SHELL") or shutil.which("bash") or "/bin/sh"
+    return [shell, "--rcfile", str(TERMINAL)] if Path(shell).name == "bash" else [shell]
 
 
 def _announce(what: str, address: str) -> None:

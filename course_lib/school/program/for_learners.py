@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime
 from pathlib import Path
 
 from course_lib.lab.tables import Table
@@ -9,6 +10,7 @@ from course_lib.school.exercises.solutions import Exercise
 from course_lib.school.exercises.solutions import exercises as all_exercises
 from course_lib.school.learner import copies
 from course_lib.school.learner.progress import progress_of
+from course_lib.school.learner.progress_page import name_of_user, page, spreadsheet, standings, write
 from course_lib.school.learner.progress_shown import table_of_progress
 from course_lib.school.learner.review import review as go_through
 from course_lib.school.program.asking import copy_at, copy_that_is_there
@@ -46,10 +48,19 @@ def exercises(as_json: bool, folder: Path | None) -> int:
     return 0
 
 
-def progress(folder: Path | None) -> int:
-    """show how far you are"""
+def progress(folder: Path | None, html: Path | None, csv: Path | None, name: str | None) -> int:
+    """show how far you are, or write it into a file to print or to hand on"""
     copy = copy_that_is_there(folder)
-    print(asyncio.run(table_of_progress(all_exercises(), progress_of(copy))), f"\nYour copy: {copy}")
+    kept = progress_of(copy)
+    if html is None and csv is None:
+        print(asyncio.run(table_of_progress(all_exercises(), kept)), f"\nYour copy: {copy}")
+        return 0
+    rows = asyncio.run(standings(all_exercises(), kept))
+    name = name or name_of_user()
+    if html:
+        print(f"Page: {write(html, page(rows, name, at=datetime.now().astimezone()))}")
+    if csv:
+        print(f"Table: {write(csv, spreadsheet(rows, name))}")
     return 0
 
 

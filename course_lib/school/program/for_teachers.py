@@ -8,6 +8,7 @@ from course_lib.school.classroom import ClassroomError
 from course_lib.school.classroom.course_folder import command
 from course_lib.school.making.cutting import write_exercises
 from course_lib.school.making.slides import write_slides
+from course_lib.school.making.ways_on import write_ways_on
 
 
 def init(folder: Path) -> int:
@@ -66,6 +67,6 @@ def slides(lesson: str, folder: Path) -> int:
 
 
 def cut(lesson: str | None) -> int:
-    """write notebooks/exercises anew from notebooks/solutions"""
-    print(*write_exercises(only=lesson), sep="\n")
+    """write notebooks/exercises anew from notebooks/solutions, and where each lesson leads"""
+    print(*write_exercises(only=lesson), *write_ways_on(), sep="\n")
     return 0

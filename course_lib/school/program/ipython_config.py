@@ -3,3 +3,4 @@
 c = get_config()  # type: ignore[name-defined]  # noqa: F821  IPython puts this name there
 
 c.InteractiveShellApp.extensions.append("course_lib.school.former_module_names")
+c.InteractiveShellApp.extensions.append("course_lib.school.program.missing_names")

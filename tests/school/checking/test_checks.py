@@ -23,6 +23,7 @@ from course_lib.school.judges import registry as registered
 from course_lib.school.judges.registry import BOTH, Judge
 from course_lib.school.learner import copies
 from course_lib.school.learner.progress import progress_of
+from course_lib.school.lessons.course import exercise_notebook
 
 NAMES = (
     "from sqlalchemy import select\nfrom course_lib.models import User, Post\nfrom sqlalchemy.orm import *\n"
@@ -135,7 +136,7 @@ async def test_a_check_that_stumbles_over_an_answer_says_so(monkeypatch: pytest.
 
 
 async def test_code_that_an_older_kit_gave_is_not_attempted_either(copy: Path) -> None:
-    older = copy / ".course" / "given" / "exercises" / "07_eager_loading.ipynb"
+    older = copy / ".course" / "given" / exercise_notebook("07_eager_loading")
     older.write_text(
         older.read_text("utf-8").replace("with_posts = ", "some = ").replace("(with_posts)", "(some)")
     )

@@ -182,6 +182,21 @@ def test_a_wrong_answer_without_a_name_is_refused() -> None:
         exercise.take(cell)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ("11.2", "There is no exercise '11.2'. Lessons 01 to 10 have exercises, named like '07.2'."),
+        ("5.9", "There is no exercise '5.9'. Lesson 05 has 05.1, 05.2, 05.3, 05.4, 05.5."),
+        ("5.1", "There is no exercise '5.1'. Did you mean '05.1'?"),
+        ("Headlnes", "There is no exercise 'Headlnes'. Did you mean '07.2'?"),
+        ("pay_wages", "There is no exercise 'pay_wages'. Did you mean '05.5'?"),
+        (7.2, "There is no exercise 7.2. Write it in quotes. Did you mean '07.2'?"),
+    ],
+)
+def test_an_unknown_exercise_is_answered_with_what_there_is(wanted: object, told: str) -> None:
+    assert str(UnknownExercise(wanted)) == told
+
+
 def test_an_unknown_exercise_is_named_with_its_neighbours() -> None:
     with pytest.raises(UnknownExercise, match=r"There is no exercise '07\.99'\. Lesson 07 has 07\.1, 07\.2"):
         find("07.99")

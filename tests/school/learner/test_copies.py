@@ -176,6 +176,24 @@ def test_a_broken_notebook_can_be_reset_whole(copy: Path, kit: Path) -> None:
     assert next((copy / ".course/backups").rglob("*.ipynb")).read_text(encoding="utf-8") == "{"
 
 
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("11", "There is no exercise notebook 11 in {copy}; there are 07 to 07. "),
+        ("07.9", "has no exercise 07.9; it has 07.1, 07.2, 07.3."),
+        ("eager_loading", "'eager_loading' cannot be reset. Did you mean 07? Name it like this: 07 ("),
+        ("Eager loading", "'Eager loading' cannot be reset. Did you mean 07? "),
+        (EXERCISES, "Did you mean 07? "),
+        ("pagination", "'pagination' cannot be reset. Name it like this: 07 ("),
+    ],
+)
+def test_a_reset_of_what_is_not_there_says_what_is(copy: Path, kit: Path, what: str, told: str) -> None:
+    with pytest.raises(WorkspaceError) as caught:
+        reset(copy, what, kit=kit)
+    assert told.format(copy=copy) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_reset_of_what_is_as_it_was_given_changes_nothing(copy: Path, kit: Path) -> None:
     before = everything(copy)
 

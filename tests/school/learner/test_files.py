@@ -172,7 +172,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
 
 @only_posix
-@pytest.mark.parametrize("name", [EXERCISES, "exercises/08_pagination.ipynb", "08_pagination.ipynb"])
+@pytest.mark.parametrize("name", [EXERCISES, "exercises/ex08_pagination.ipynb", "08_pagination.ipynb"])
 def test_a_full_disk_changes_nothing_and_the_next_update_goes_on(copy: Path, kit: Path, name: str) -> None:
     edit(copy / EXERCISES, answer_2="def two(): return 2")
     save(kit / LESSON, {"title": "# New"})
@@ -212,12 +212,12 @@ def wide_kits(tmp_path: Path) -> list[Path]:
     kits = [tmp_path / "old", tmp_path / "new"]
     for kit, number in itertools.product(kits, range(12)):
         cells = {name: f"{source}  # {kit.name}" for name, source in TASKS.items()}
-        save(kit / f"exercises/{number:02}_topic.ipynb", cells)
+        save(kit / f"exercises/ex{number:02}_topic.ipynb", cells)
     return kits
 
 
 def assert_every_answer_is_there(copy: Path) -> None:
-    for path in copy.glob("exercises/[0-9]*.ipynb"):
+    for path in copy.glob("exercises/ex[0-9]*.ipynb"):
         content = path.read_bytes()
         assert f"mine = {path.stem!r}".encode() in content
         assert content.endswith(b"}\n")
@@ -240,7 +240,7 @@ def test_an_update_killed_at_any_moment_loses_nothing(tmp_path: Path, wide_kits:
         assert_every_answer_is_there(copy)
 
     update(copy, kit=wide_kits[1])
-    given = {path.name: sources(path) for path in (copy / "exercises").glob("[0-9]*.ipynb")}
+    given = {path.name: sources(path) for path in (copy / "exercises").glob("ex[0-9]*.ipynb")}
     assert len(given) == 12
     assert all(each["title"].endswith("# new") and "answer-3" not in each for each in given.values())
     assert not [name for name in everything(copy) if name.endswith(TEMPORARY)]
@@ -254,17 +254,17 @@ def test_a_start_killed_between_two_notebooks_can_be_started_again(
     copy = tmp_path / "mine"
     with command("start", copy, wide_kits[0]) as process:
         go(process)
-        while len(list(copy.glob("exercises/[0-9]*.ipynb"))) < moment and process.poll() is None:
+        while len(list(copy.glob("exercises/ex[0-9]*.ipynb"))) < moment and process.poll() is None:
             pass  # the next notebook comes within a millisecond
         process.kill()
-    there = list(copy.glob("exercises/[0-9]*.ipynb"))
+    there = list(copy.glob("exercises/ex[0-9]*.ipynb"))
     for path in there:
         edit(path, answer_2="mine = 2")
 
     start(copy, kit=wide_kits[0])
     update(copy, kit=wide_kits[1])
 
-    assert len(list(copy.glob("exercises/[0-9]*.ipynb"))) == 12
+    assert len(list(copy.glob("exercises/ex[0-9]*.ipynb"))) == 12
     assert all(sources(path)["answer-2"] == "mine = 2" for path in there)
     assert not [name for name in everything(copy) if name.endswith(TEMPORARY)]
 

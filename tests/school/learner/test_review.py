@@ -191,7 +191,9 @@ def test_for_an_exercise_the_way_to_a_fresh_copy_is_told(
     review(progress, TASKS, now=day(1) - A_MINUTE)
 
     told = capsys.readouterr().out
-    assert "1. 07 Eager loading, exercise 07.2 Load posts once, in exercises/07_eager_loading.ipynb\n" in told
+    assert (
+        "1. 07 Eager loading, exercise 07.2 Load posts once, in exercises/ex07_eager_loading.ipynb\n" in told
+    )
     assert "Solve it again from memory: course reset 07.2 gives a fresh copy and keeps yours.\n" in told
 
 
@@ -260,7 +262,7 @@ def test_in_a_terminal_an_exercise_waits_for_no_key(progress: Progress) -> None:
         told = reviewed(progress, terminal)
 
     assert told.startswith(
-        "3 of 7 that are due:\n\n1. 05 Transactions, exercise 05.1 Pay, in exercises/05_trans"
+        "3 of 7 that are due:\n\n1. 05 Transactions, exercise 05.1 Pay, in exercises/ex05_trans"
     )
     assert [each.question for each in asyncio.run(progress.recalls())] == ["05?1", "07?1"]
 

@@ -105,7 +105,7 @@ def faults_of_board(text: str, lesson: Lesson) -> list[str]:
 
 def faults_of_links(text: str, lesson: Lesson) -> list[str]:
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
-    wanted = f"../exercises/{lesson.file}"
+    wanted = f"../{lesson.exercises}"
     faults = [] if wanted in targets else [f"no link to {wanted}"]
     dead = [
         target for target in targets if not target.startswith("http") and not (TEACHING / target).exists()
@@ -180,8 +180,13 @@ SPOILT: list[tuple[Fault, str, str, str]] = [
     (faults_of_exercises, r"\*commit missing\*", "*no commit*", "01.1 knows no 'no commit'"),
     (faults_of_exercises, r"^- \*\*01\.1\*\*", "- 01.1", "1 exercises are taken"),
     (faults_of_exercises, r"^(\| Try it \| 0 \|) 15", r"\1 13", "14 minutes of exercises do not fit into 13"),
-    (faults_of_links, r"\(\.\./exercises/01", "(../exercises/99", "no link to ../exercises/01"),
-    (faults_of_links, r"\(\.\./exercises/01", "(../nowhere/01", "../nowhere/01_engine_and_sessions.ipynb is"),
+    (faults_of_links, r"\(\.\./exercises/ex01", "(../exercises/99", "no link to ../exercises/ex01"),
+    (
+        faults_of_links,
+        r"\(\.\./exercises/ex01",
+        "(../nowhere/01",
+        "../nowhere/01_engine_and_sessions.ipynb is",
+    ),
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_lib.school.kit_files import EXERCISES
-from course_lib.school.lessons.course import UnknownLesson
+from course_lib.school.lessons.course import UnknownLesson, exercise_notebook
 from course_lib.school.making import cutting as release
 from course_lib.school.making.cutting import CannotCut, cut, solutions, write_exercises
 
@@ -63,9 +63,13 @@ def exercise(*more: Any) -> list[Any]:
 def solution(folder: Path, cells: list[Any]) -> Path:
     setup = graded("from course_lib.school.exercises.solutions import check, grade", "setup", locked=True)
     notebook = new_notebook(cells=[new_markdown_cell("# Exercises 07", id="title"), setup, *cells])
-    path = folder / "07_sample.ipynb"
+    path = folder / "07_eager_loading.ipynb"
     nbformat.write(notebook, path)
     return path
+
+
+def exercises_of(solution: Path) -> Path:
+    return EXERCISES.parent / exercise_notebook(solution.stem)
 
 
 def given() -> Any:
@@ -74,11 +78,11 @@ def given() -> Any:
 
 @pytest.mark.parametrize("path", solutions(), ids=lambda path: path.stem)
 def test_every_exercise_is_what_its_solution_generates(path: Path) -> None:
-    assert (EXERCISES / path.name).read_bytes() == cut(path).encode()
+    assert exercises_of(path).read_bytes() == cut(path).encode()
 
 
 def test_every_exercise_has_its_solution() -> None:
-    assert {path.name for path in EXERCISES.glob("*.ipynb")} == {path.name for path in solutions()}
+    assert {*EXERCISES.glob("*.ipynb")} == {exercises_of(path) for path in solutions()}
 
 
 def test_nothing_of_the_answers_is_left(tmp_path: Path) -> None:
@@ -99,7 +103,7 @@ def test_nothing_of_the_answers_is_left(tmp_path: Path) -> None:
 
 def test_task_stub_and_check_are_left(tmp_path: Path) -> None:
     notebook = nbformat.reads(cut(solution(tmp_path, exercise())), as_version=4)
-    _, _, task, answer, check = notebook.cells
+    _, _, task, answer, check, _ = notebook.cells
     assert task.source.startswith("## 07.1 Twice")
     assert answer.source.endswith(
         '"""Twice the number."""\n'
@@ -141,7 +145,7 @@ def test_a_second_cut_gives_the_same_bytes(tmp_path: Path) -> None:
     ],
 )
 def test_a_solution_that_cannot_be_cut_is_named(tmp_path: Path, cells: list[Any], told: str) -> None:
-    with pytest.raises(CannotCut, match="07_sample") as caught:
+    with pytest.raises(CannotCut, match="07_eager_loading") as caught:
         cut(solution(tmp_path, cells))
     assert told in caught.value.reason
 
@@ -157,9 +161,9 @@ def two_solutions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_one_exercise_or_all_are_written(two_solutions: Path) -> None:
-    assert [path.name for path in write_exercises(only="08")] == ["08_pagination.ipynb"]
-    assert [path.name for path in write_exercises()] == ["07_sample.ipynb", "08_pagination.ipynb"]
-    assert (two_solutions / "exercises/07_sample.ipynb").read_bytes().endswith(b"}\n")
+    assert [path.name for path in write_exercises(only="08")] == ["ex08_pagination.ipynb"]
+    assert [path.name for path in write_exercises()] == ["ex07_eager_loading.ipynb", "ex08_pagination.ipynb"]
+    assert (two_solutions / "exercises/ex07_eager_loading.ipynb").read_bytes().endswith(b"}\n")
 
 
 def test_a_lesson_without_a_solution_is_named(two_solutions: Path) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
+from jupyter_servers import run_cells, run_in_terminal
 from processes import assert_all_end, lab_with_a_kernel, only_posix, processes_of, started, wait_for
 
+from course_lib.lab.postgres.os_account import cache
 from course_lib.school.kit_files import ROOT
 from course_lib.school.program import cli, doctor
 from course_lib.school.program import for_everybody as kit
@@ -55,6 +57,28 @@ def test_jupyterlab_asks_no_one_and_shows_whole_notebooks(tmp_path: Path) -> Non
             assert setting(client, "extensionmanager-extension:plugin", "enabled") is False
             assert setting(client, "notebook-extension:tracker", "windowingMode") == "none"
             assert client.get("/api/contents/exercises").status_code == 200
+
+
+@only_posix
+@pytest.mark.parametrize("shell", ["/bin/bash", "/bin/sh"])
+def test_course_is_found_in_cells_and_terminals_and_finds_the_copy_that_is_shown(
+    tmp_path: Path, shell: str
+) -> None:
+    (tmp_path / ".bashrc").write_text("PATH=/usr/bin:/bin\nmine=kept\n")
+    words = ("lab", "--dir", "my copy", "--no-browser")
+    home = {"HOME": str(tmp_path), "SHELL": shell, "PATH": "/usr/bin:/bin", "COURSE_CACHE": str(cache())}
+    with started(*COURSE, *words, folder=tmp_path, **home) as (course, address):
+        with lab_with_a_kernel(address) as client:
+            [outputs] = run_cells(client, kit.FIRST_LESSON, "!course progress")
+            typed = "course progress; echo mine=$mine; cd /; course progress; echo e''nd"
+            shown = run_in_terminal(client, typed, until="end\r")
+        there = processes_of(course)
+        os.killpg(course.pid, signal.SIGTERM)
+        assert_all_end(there)
+    of_the_copy = f"Your copy: {tmp_path / 'my copy'}"
+    assert of_the_copy in "".join(output["text"] for output in outputs)
+    assert shown.count(of_the_copy) == 2
+    assert ("mine=kept" in shown) == (shell == "/bin/bash")
 
 
 @only_posix

@@ -8,6 +8,7 @@ import pytest
 
 from course_lib.school.exercises.solutions import exercises
 from course_lib.school.learner.progress import progress_of
+from course_lib.school.lessons.course import exercise_notebook
 from course_lib.school.program import cli
 from course_lib.school.program.asking import MY_COURSE, copy_at, prepare
 
@@ -52,6 +53,17 @@ def test_progress_is_shown_for_the_copy_around(
     assert "You passed 1 of " in run(capsys, "progress")
 
 
+def test_progress_is_written_into_files_to_hand_on(
+    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(progress_of(copy).record("07.2", "passed"))
+    page, table = tmp_path / "page.html", tmp_path / "table.csv"
+    words = ("progress", "--dir", copy, "--html", page, "--csv", table, "--name", "Mira Berg")
+    assert run(capsys, *words) == f"Page: {page}\nTable: {table}\n"
+    assert f"1 of {len(exercises())} exercises passed" in page.read_text("utf-8")
+    assert all("Mira Berg" in file.read_text("utf-8") for file in (page, table))
+
+
 def test_a_review_of_nothing_says_so(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "review", "--dir", copy).startswith("Nothing is due.")
 
@@ -63,7 +75,7 @@ def test_an_update_without_news_changes_nothing(copy: Path, capsys: pytest.Captu
 
 
 def test_a_reset_keeps_what_was_there(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    notebook = copy / "exercises" / "07_eager_loading.ipynb"
+    notebook = copy / exercise_notebook("07_eager_loading")
     given = notebook.read_text("utf-8")
     mine = given.replace("with_posts", "my_posts")
     notebook.write_text(mine, encoding="utf-8", newline="\n")
@@ -78,6 +90,7 @@ def test_a_reset_keeps_what_was_there(copy: Path, capsys: pytest.CaptureFixture[
         ("reset", "99", "--dir", "{copy}"),
         ("update", "--dir", "{folder}"),
         ("progress", "--dir", "{folder}"),
+        ("progress", "--dir", "{copy}", "--html", "{copy}/00_start_here.ipynb"),
         ("review", "--dir", "{folder}"),
         ("exercises", "--dir", "{folder}"),
         ("class", "release", "{folder}", "07"),

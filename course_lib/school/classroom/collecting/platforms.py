@@ -1,6 +1,6 @@
 """Whose notebook is it: what learners, their programs and learning platforms make of a file's name.
 
-anna/anything.ipynb · anna_07_eager_loading.ipynb · 07_eager_loading_anna.ipynb · anna.ipynb · anna.zip of these
+anna/anything.ipynb · anna_ex07_eager_loading.ipynb · 07_eager_loading_anna.ipynb · anna.ipynb · anna.zip of these
 Anna Berg_4711_assignsubmission_file_/07_eager_loading.ipynb, as Moodle packs it
 """
 
@@ -11,6 +11,9 @@ from pathlib import PurePosixPath
 MOODLE = re.compile(r"(.+?)_\d+_assignsubmission_\w*?file_?")
 LESSON = re.compile(
     r"(?P<before>.*?)[\s_-]*(?P<lesson>\d\d_[a-z]+(?:_[a-z]+)*?)(?P<after>[\s_-].*)?", re.ASCII
+)
+BEGINNING = (
+    r"(?<![^\W_])ex"  # of the notebook in a learner's copy; none in older copies, nor in what is released
 )
 COPY = re.compile(r"[\s_-]*(\(\d+\)|copy[\s_-]*\d*|kopie|\d{1,2})?", re.IGNORECASE)
 NOT_A_NAME = {"exercises", "notebooks", "submissions", "submitted"}
@@ -48,8 +51,9 @@ def as_folder(name: str) -> str:
 def _beside_lesson(stem: str, lessons: list[str]) -> str | None:
     """What stands before or behind the lesson in a file's name; None if no lesson does."""
     for lesson in lessons:
-        before, found, after = stem.partition(lesson)
-        if found:
+        named = re.split(rf"(?:{BEGINNING})?{lesson}", stem, maxsplit=1)
+        if len(named) == 2:
+            before, after = named
             after = "" if COPY.fullmatch(after) else after
             return before.strip(" _-") or after.strip(" _-")
     return None

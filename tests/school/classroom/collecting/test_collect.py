@@ -16,11 +16,13 @@ def test_folders_files_and_zips_of_learners_are_taken_in(folder: Path, handed_in
     content = notebook(answered(ANSWERS))
     hand_in(handed_in, "anna/work.ipynb", content)
     hand_in(handed_in, f"ben_{NAME}.ipynb", content)
+    hand_in(handed_in, f"ex{NAME}_dora.ipynb", content)
     with zipfile.ZipFile(handed_in / "chris.zip", "w") as archive:
         archive.writestr(f"exercises/{NAME}.ipynb", content)
     collected = classroom.collect(folder, handed_in, "07")
-    assert (collected.students, collected.notices) == (["anna", "ben", "chris"], [])
-    for student in ("anna", "ben", "chris"):
+    everybody = ["anna", "ben", "chris", "dora"]
+    assert (collected.students, collected.notices) == (everybody, [])
+    for student in everybody:
         assert (folder / "submitted" / student / NAME / f"{NAME}.ipynb").read_bytes() == content
 
 
@@ -110,6 +112,6 @@ def test_collecting_nothing_is_refused(
 
 
 def test_the_exercises_of_a_learners_own_copy_can_be_handed_in(folder: Path, handed_in: Path) -> None:
-    hand_in(handed_in, f"anna/{NAME}.ipynb", (EXERCISES / f"{NAME}.ipynb").read_bytes())
+    hand_in(handed_in, f"anna/{NAME}.ipynb", (EXERCISES / f"ex{NAME}.ipynb").read_bytes())
     collected = classroom.collect(folder, handed_in, "07")
     assert (collected.students, collected.notices) == (["anna"], [])

@@ -25,6 +25,14 @@ from course_lib.school.classroom.collecting.platforms import as_folder, student_
         ("anna.ipynb", "anna"),
         (f"{NAME}.ipynb", ""),
         (f"exercises/{NAME}.ipynb", ""),
+        (f"exercises/ex{NAME}.ipynb", ""),
+        (f"anna/exercises/ex{NAME}.ipynb", "anna"),
+        (f"anna_ex{NAME}.ipynb", "anna"),
+        (f"ex{NAME} (1).ipynb", ""),
+        (f"ex{NAME}-Copy1_anna.ipynb", "Copy1_anna"),
+        (f"ex{NAME}_anna.ipynb", "anna"),
+        (f"Alex{NAME}.ipynb", "Alex"),
+        (f"Anna Berg_4711_assignsubmission_file_ex{NAME}.ipynb", "Anna_Berg"),
     ],
 )
 def test_a_path_says_whose_notebook_it_is(path: str, student: str) -> None:
