@@ -38,8 +38,8 @@ class Table:
 
     def _repr_markdown_(self) -> str:
         ruler = ["---"] * len(self.columns)
-        rows = [[as_markdown(str(cell)) for cell in row] for row in [self.columns, *self.rows]]
-        lines = [f"| {' | '.join(row)} |" for row in [rows[0], ruler, *rows[1:]]]
+        rows = [list(map(self._markdown_cell, self.columns, row)) for row in self.rows]
+        lines = [f"| {' | '.join(row)} |" for row in [map(as_markdown, self.columns), ruler, *rows]]
         told = [f"**{as_markdown(self.caption)}**", "\n".join(lines), *map(as_markdown, self.notes)]
         return "\n\n".join(told)
 
@@ -48,3 +48,9 @@ class Table:
         if column in self.code and text:
             text = f"<code>{text}</code>"
         return f'<td style="text-align:left">{text}</td>'
+
+    def _markdown_cell(self, column: str, content: object) -> str:
+        text = str(content)
+        if column in self.code and text and "`" not in text:
+            return f"`{' '.join(text.split())}`".replace("|", r"\|")
+        return as_markdown(text)

@@ -37,11 +37,16 @@ def test_the_letters_of_the_page_are_as_large_as_those_around_it() -> None:
     assert PEOPLE._repr_html_().startswith('<table style="font-size:inherit">')
 
 
-def test_a_column_of_code_is_set_as_code_on_the_page_alone() -> None:
+def test_a_column_of_code_is_set_as_code_on_the_page() -> None:
     table = Table("Sent", ("statement", "rows"), [("SELECT 1 < 2", 1), ("", 0)], code=["statement"])
     assert "<code>SELECT 1 &lt; 2</code></td>" in table._repr_html_()
     assert table._repr_html_().count("<code>") == 1
     assert "code" not in repr(table)
+
+
+def test_a_column_of_code_keeps_its_signs_in_markdown() -> None:
+    table = Table("Sent", ("statement", "rows"), [("SELECT *\n  FROM a || b", 1)], code=["statement"])
+    assert r"| `SELECT * FROM a \|\| b` | 1 |" in table._repr_markdown_()
 
 
 def test_a_table_without_rows_still_says_what_it_is() -> None:
