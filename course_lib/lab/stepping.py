@@ -44,7 +44,7 @@ class Stand:
         reached = asyncio.ensure_future(self.reached.wait())
         try:
             while not await _first_of(reached, task):
-                if stands_at_a_lock(task):
+                if not self.reached.is_set() and stands_at_a_lock(task):
                     raise WaitsInPython
         finally:
             reached.cancel()

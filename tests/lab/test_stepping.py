@@ -3,11 +3,12 @@
 import asyncio
 from typing import Any
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from course_lib.lab.interleave import interleave
 from course_lib.lab.interleaving_shown import Interleaving
-from course_lib.lab.stepping import in_steps, stepping
+from course_lib.lab.stepping import Stand, WaitsInPython, in_steps, stepping
 from course_lib.models import Account, Tag
 
 Sessions = async_sessionmaker[AsyncSession]
@@ -83,3 +84,32 @@ async def test_who_is_not_in_steps_is_left_alone(
         with stepping(engine):
             account: Any = await asyncio.wait_for(session.get(Account, 1), 5)
     assert account.balance == 100_000
+
+
+async def test_the_place_behind_a_statement_is_never_taken_for_a_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("course_lib.lab.stepping.GLANCE", 0.0)
+    for turns in range(200):
+        stand = Stand()
+        task = asyncio.ensure_future(comes_to_stand_after(turns % 20, stand))
+        assert await stand.comes(task)
+        stand.may_go.set()
+        await task
+
+
+async def comes_to_stand_after(turns: int, stand: Stand) -> None:
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await stand.wait("SELECT")
+
+
+async def test_a_lock_of_python_is_found_however_short_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("course_lib.lab.stepping.GLANCE", 0.0)
+    for _ in range(200):
+        lock = asyncio.Lock()
+        await lock.acquire()
+        task = asyncio.ensure_future(lock.acquire())
+        with pytest.raises(WaitsInPython):
+            await Stand().comes(task)
+        task.cancel()

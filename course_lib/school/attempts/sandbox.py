@@ -37,7 +37,11 @@ async def guarded(
             with alarm(time_limit.PATIENCE + AGAIN, code), _exits_softly(function):
                 async with asyncio.timeout(time_limit.PATIENCE) as time:
                     yield
-        except (NotYet, NotAttempted, *expected):  # type: ignore[misc]  # mypy cannot read the star
+        except (NotYet, NotAttempted):
+            raise
+        except expected:
+            if time.expired():  # a driver may turn the cancellation into an error of its own
+                raise hangs(function) from None
             raise
         except SystemExit:
             raise NotYet(
@@ -48,7 +52,7 @@ async def guarded(
         except (Stopped, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # pytest's are no Exception: pytest.raises, pytest.fail
-            if time.expired():  # a driver may turn the cancellation into an error of its own
+            if time.expired():
                 raise hangs(function) from None
             explanation = explained(error, code)
             if explanation is None:
