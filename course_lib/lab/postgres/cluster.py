@@ -158,7 +158,7 @@ def kill_all(postmaster: int) -> None:
     wait_for(lambda: not any(map(lives, processes)))
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
