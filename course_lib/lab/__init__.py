@@ -13,6 +13,7 @@ engine_events  an engine's events, heard for as long as a block lasts
 plots          figures with a caption, and alt text that carries the numbers
 schema         the tables as a picture
 tables         the form in which all of these show themselves, and markdown_note what they say beside it
+forms          what a page draws as a form, so that a click writes the answer into the code
 lesson         predict, expect, show_source; engines and servers for a lesson
 
 Stages:

@@ -11,6 +11,7 @@ from IPython.display import display
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib.lab.databases import open_database
+from course_lib.lab.forms import FormNote, asking
 from course_lib.lab.markdown_note import Note, without_noise
 from course_lib.lab.postgres import PostgresUnavailable, Server
 
@@ -49,9 +50,13 @@ class Prediction:
 
 
 def predict(question: str, *, answer: object = None, choices: Sequence[object] = ()) -> Prediction:
-    """Ask before the evidence; `.reveal(actual)` in a later cell compares."""
+    """Ask before the evidence; `.reveal(actual)` in a later cell compares.
+
+    Where a page draws forms, a click writes the answer into the cell. It finds the question in the code as it is here,
+    so write that as one string.
+    """
     prediction = Prediction(question, choices, answer)
-    display(prediction._ask())
+    display(FormNote(prediction._ask(), asking(question, choices, answer)))
     return prediction
 
 

@@ -7,5 +7,6 @@ for_learners   the copy, the exercises, the progress, the review
 for_teachers   slides, and the steps of a class
 cli            reads the words that were typed
 
-JupyterLab reads jupyterlab.json and jupyterlab_page.json, and each kernel ipython_config.py.
+JupyterLab reads jupyterlab.json and jupyterlab_page.json, and each kernel ipython_config.py. In labextension is what
+draws course_lib/lab/forms.py there.
 """
