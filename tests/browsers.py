@@ -7,6 +7,7 @@ with chromium() as browser, course_lab(folder) as site:
     notebook.output(0).get_by_text("2").click()
 """
 
+import json
 import os
 import re
 import secrets
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import httpx
 import nbformat
 import pytest
 from processes import assert_all_end, processes_of, started
@@ -31,7 +33,7 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-PATIENCE = 10_000
+PATIENCE = 120_000  # milliseconds, for a machine that has much to do
 
 # Playwright is there only where browsers are tested.
 Browser: TypeAlias = Any
@@ -70,6 +72,14 @@ class Site:
 
     def page_of(self, notebook: str) -> str:
         return f"{self.address}{self.path}/{notebook}?token={self.token}&reset"  # nothing of earlier pages
+
+    def prefer(self, plugin: str, **settings: object) -> None:
+        """A learner's settings for a plugin of JupyterLab; pages that are opened later follow them."""
+        address = f"{self.address}/lab/api/settings/@jupyterlab/{plugin}"
+        headers = {"Authorization": f"token {self.token}"}
+        httpx.put(
+            address, json={"raw": json.dumps(settings)}, headers=headers, timeout=300
+        ).raise_for_status()
 
     def write(self, name: str, cells: Sequence[str]) -> Path:
         """A notebook with these cells; those that begin with `#` and a space are Markdown."""
@@ -193,11 +203,9 @@ class Notebook:
         expect(self._prompt(place)).to_have_text(re.compile(rf"^(?!{old}$)\[\d+\]:$"))
 
 
-def open_notebook(browser: Browser, site: Site, name: str, *, dark: bool = False) -> Notebook:
+def open_notebook(browser: Browser, site: Site, name: str) -> Notebook:
     """A notebook in a page of its own, when its kernel is ready."""
-    page = browser.new_page(
-        color_scheme="dark" if dark else "light", viewport={"width": 1100, "height": 1000}
-    )
+    page = browser.new_page(viewport={"width": 1100, "height": 1000})
     page.set_default_timeout(PATIENCE)
     page.goto(site.page_of(name))
     notebook = Notebook(page)

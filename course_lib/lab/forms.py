@@ -1,8 +1,9 @@
-"""A note or a table that a page draws as a form: a click in it writes into the code of a cell, and runs that cell.
+"""A note or a table that a page draws as a form: a click writes into the code of a cell.
 
-The code stays the only place of an answer. Where nothing draws forms, the note or the table is shown as it is. What
-draws them is the extension of JupyterLab in course_lib/school/program/labextension: it knows these kinds by their
-`mime`, and reads their fields by name.
+The code stays the only place of an answer. Where nothing draws forms, the note or the
+table is shown as it is. What draws them is the extension of JupyterLab in
+course_lib/school/program/labextension: it knows these kinds by their `mime`, and reads
+their fields by name.
 """
 
 import json
@@ -20,9 +21,10 @@ HOW_MANY = re.compile(r"\bhow (many|much|often)\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Ask:
-    """A question. A click writes `answer=…` behind it; `choices` are pairs of a label and what is written for it.
+    """A question. A click writes `answer=…` behind it, and runs the cell.
 
-    Without choices there is a field for a number, or for a text; `answer` is the code of the answer given so far.
+    `choices` are pairs of a label and the code that is written for it; without them there
+    is a `field` for a number, or for a text. `answer` is the code of the answer so far.
     """
 
     mime: ClassVar[str] = "application/vnd.course.ask+json"
@@ -32,11 +34,23 @@ class Ask:
     answer: str | None
 
 
-def drawn_as(form: Ask) -> dict[str, object]:
+@dataclass(frozen=True)
+class Sort:
+    """Lettered lines to be put in order.
+
+    A move writes `return "B A"` into the `function`, which stands in a cell above.
+    """
+
+    mime: ClassVar[str] = "application/vnd.course.sort+json"
+    lines: Sequence[tuple[str, str]]
+    function: str
+
+
+def drawn_as(form: Ask | Sort) -> dict[str, object]:
     """The form's entry in a MIME bundle; none where no page has sent the cell.
 
-    JupyterLab and Notebook 7 tell which cell they run. A program that runs a notebook does not, and for it the outputs
-    are the same as without forms.
+    JupyterLab and Notebook 7 tell which cell they run. A program that runs a notebook does
+    not: for it the outputs are the same as without forms.
     """
     request: dict[str, dict[str, object]] = getattr(get_ipython(), "get_parent", dict)()
     return {form.mime: asdict(form)} if "cellId" in request.get("metadata", {}) else {}
@@ -45,7 +59,7 @@ def drawn_as(form: Ask) -> dict[str, object]:
 class FormNote(Note):
     """A note that a page draws as a form."""
 
-    def __init__(self, note: Note, form: Ask) -> None:
+    def __init__(self, note: Note, form: Ask | Sort) -> None:
         super().__init__(note.markdown, plain=note.plain)
         self.form = form
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsers import Browser, Notebook, Site, expect, notebook_7, open_notebook
+from browsers import Browser, Locator, Notebook, Site, expect, notebook_7, open_notebook
 
 pytestmark = pytest.mark.browser
 Opened = Callable[..., Notebook]
@@ -148,3 +148,119 @@ def test_a_click_answers_in_notebook_7(browser: Browser, tmp_path: Path) -> None
             notebook.button(1, "off").click()
         assert notebook.source(1) == LIGHT.replace("None", '"off"')
         notebook.page.close()
+
+
+ORDER = '''def right_order():
+    """The letters in their order, with spaces between them."""
+    # Your code here, in place of the next line.
+    raise NotImplementedError'''
+CHECK = (
+    "from course_lib.school.checking import check",
+    ORDER,
+    'await check("05.3", right_order)',
+)
+
+
+def written(notebook: Notebook) -> str:
+    """What stands in place of the last line of the answer."""
+    return notebook.source(1).removeprefix(ORDER.removesuffix("raise NotImplementedError"))
+
+
+def line(notebook: Notebook, letter: str) -> Locator:
+    return notebook.output(2).locator(f"[data-letter={letter}] button")
+
+
+def letters(notebook: Notebook, label: str) -> list[str]:
+    inside = notebook.output(2).get_by_role("list", name=label).get_by_role("listitem")
+    return [str(each.get_attribute("data-letter")) for each in inside.all()]
+
+
+@pytest.fixture
+def sorting(opened: Opened) -> Notebook:
+    """The exercise 05.3, not attempted yet."""
+    notebook = opened(*CHECK)
+    notebook.run_all()
+    expect(notebook.output(2)).to_contain_text("05.3 not attempted")
+    return notebook
+
+
+def test_what_is_not_attempted_shows_its_lines(sorting: Notebook) -> None:
+    assert letters(sorting, "Your order") == []
+    assert letters(sorting, "Left out") == list("ABCDEFG")
+    assert line(sorting, "B").inner_text() == "Bawait session.commit()"
+
+
+def test_clicks_build_an_order_that_the_check_reads(sorting: Notebook) -> None:
+    for letter in "FDCEGBA":
+        line(sorting, letter).click()
+    assert written(sorting) == 'return "F D C E G B A"'
+    assert letters(sorting, "Left out") == []
+    with sorting.ends(2):
+        sorting.button(2, "Check this order").click()
+    expect(sorting.output(2)).to_contain_text("05.3 passed")
+    assert letters(sorting, "Your order") == list("FDCEGBA")
+
+
+def test_the_keyboard_takes_in_moves_and_leaves_out(sorting: Notebook) -> None:
+    press = sorting.page.keyboard.press
+    line(sorting, "A").focus()
+    press("Enter")  # A
+    press("ArrowDown")  # to B, the first that is left out
+    press("Enter")  # A B
+    press("ArrowDown")
+    press("Alt+ArrowUp")  # A B C
+    press("Alt+ArrowUp")
+    expect(line(sorting, "C")).to_be_focused()
+    expect(sorting.status(2)).to_have_text("C is line 2 of 3 in your order.")
+    assert written(sorting) == 'return "A C B"'
+    press("Enter")
+    expect(sorting.status(2)).to_have_text("C is left out.")
+    assert written(sorting) == 'return "A B"'
+
+
+def test_when_all_is_left_out_nothing_is_attempted(sorting: Notebook) -> None:
+    line(sorting, "A").click()
+    line(sorting, "A").click()
+    assert written(sorting) == "raise NotImplementedError"
+
+
+def test_lines_are_dragged_into_and_inside_the_order(sorting: Notebook) -> None:
+    mouse = sorting.page.mouse
+
+    def drag(letter: str, target: Locator) -> None:
+        line(sorting, letter).scroll_into_view_if_needed()
+        start, end = line(sorting, letter).bounding_box(), target.bounding_box()
+        mouse.move(start["x"] + 40, start["y"] + start["height"] / 2)
+        mouse.down()
+        mouse.move(end["x"] + 40, start["y"] - 8)
+        mouse.move(end["x"] + 40, end["y"] + 4, steps=4)
+        mouse.up()
+
+    drag("D", sorting.output(2).get_by_role("list", name="Your order"))
+    drag("B", line(sorting, "D"))
+    assert written(sorting) == 'return "B D"'
+    drag("D", line(sorting, "B"))
+    assert written(sorting) == 'return "D B"'
+    expect(sorting.status(2)).to_have_text("D is line 1 of 2 in your order.")
+
+
+def test_ctrl_z_in_the_answer_takes_a_move_back_and_the_form_follows(sorting: Notebook) -> None:
+    line(sorting, "A").click()
+    sorting.edit(1)
+    sorting.page.keyboard.press("Control+z")
+    assert written(sorting) == "raise NotImplementedError"
+    assert letters(sorting, "Your order") == []
+
+
+def test_an_order_in_the_code_is_shown(opened: Opened) -> None:
+    notebook = opened(CHECK[0], ORDER.replace("raise NotImplementedError", "return ['b', 'A']"), CHECK[2])
+    notebook.run_all()
+    assert letters(notebook, "Your order") == ["B", "A"]
+
+
+def test_without_a_function_to_fill_in_nothing_is_written(opened: Opened) -> None:
+    notebook = opened(CHECK[0], "right_order = lambda: 'A'", CHECK[2])
+    notebook.run_all()
+    line(notebook, "B").click()
+    expect(notebook.status(2)).to_contain_text("No cell above has right_order")
+    assert notebook.source(1) == "right_order = lambda: 'A'"

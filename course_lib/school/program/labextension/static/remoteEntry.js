@@ -116,9 +116,8 @@
     .course-form legend { padding: 0 0 6px; }
     .course-form p { margin: 6px 0 0; }
     .course-form p:empty { display: none; }
-    .course-form code, .course-line { font-family: var(--jp-code-font-family);
-      font-size: 0.93em; }
-    .course-form code { padding: 1px 4px; background: var(--jp-layout-color2); }
+    .course-form code { padding: 1px 4px; background: var(--jp-layout-color2);
+      font-family: var(--jp-code-font-family); font-size: 0.93em !important; }
     .course-row { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; }
     .course-form button, .course-form input { font: inherit; color: inherit;
       padding: 3px 10px; border: 1px solid var(--jp-border-color0); border-radius: 3px;
@@ -314,7 +313,177 @@
       }
     }
 
-    const FORMS = { 'application/vnd.course.ask+json': Ask };
+    class Sort extends Form {
+      async parts() {
+        const list = (label, empty) => make('ol', { 'aria-label': label, 'data-empty': empty });
+        this.mine = list('Your order', 'Click a line below, or drag it here.');
+        this.rest = list('Left out', 'No line is left.');
+        const check = { type: 'button', 'data-key': 'check', click: () => this.check() };
+        const keys = 'Keys: Enter takes a line in or out, Alt+↑ and Alt+↓ move it.';
+        const all = make(
+          'fieldset',
+          {
+            keydown: event => this.key(event),
+            pointerdown: event => this.hold(event),
+            pointermove: event => this.drag(event),
+            pointerup: () => this.drop(),
+            pointercancel: () => this.drop()
+          },
+          make('legend', { class: 'course-small' }, 'Click or drag the lines. ', keys),
+          make('b', { 'aria-hidden': 'true' }, 'Your order'),
+          this.mine,
+          make('b', { 'aria-hidden': 'true' }, 'Left out'),
+          this.rest
+        );
+        const note = await this.twin('text/markdown');
+        return [note, all, make('button', check, 'Check this order')];
+      }
+
+      drawn() {
+        this.follow(this.target()?.cell.model.sharedModel);
+        this.fill();
+      }
+
+      dispose() {
+        this.follow(null);
+        super.dispose();
+      }
+
+      /** Shows each change of the code at once, whoever makes it. */
+      follow(code) {
+        this.followed?.changed.disconnect(this.fill, this);
+        this.followed = code;
+        this.followed?.changed.connect(this.fill, this);
+      }
+
+      /** The nearest cell above, or this one, with the function; and the place in it. */
+      target() {
+        const upwards = this.cells.slice(0, this.cells.indexOf(this.cell) + 1).reverse();
+        for (const cell of upwards.filter(each => each.model.type === 'code')) {
+          const code = cell.model.sharedModel.getSource();
+          const place = placeOfReturn(code, this.content.function);
+          if (place) {
+            return { cell, place, answer: code.slice(place.start, place.end) };
+          }
+        }
+        return null;
+      }
+
+      order() {
+        const known = this.content.lines.map(([letter]) => letter);
+        return lettersIn(this.target()?.answer ?? '', known);
+      }
+
+      fill() {
+        const order = this.order();
+        const lines = new Map(this.content.lines.map(pair => [pair[0], this.line(pair)]));
+        this.mine.replaceChildren(...order.map(letter => lines.get(letter)));
+        order.forEach(letter => lines.delete(letter));
+        this.rest.replaceChildren(...lines.values());
+      }
+
+      line([letter, code]) {
+        const attributes = {
+          type: 'button',
+          class: 'course-line',
+          'data-key': letter,
+          click: () => this.toggle(letter)
+        };
+        const mark = make('span', { class: 'course-letter' }, letter);
+        return make('li', { 'data-letter': letter }, make('button', attributes, mark, code));
+      }
+
+      toggle(letter) {
+        const order = this.order();
+        const without = order.filter(each => each !== letter);
+        this.put(without.length < order.length ? without : [...order, letter], letter);
+      }
+
+      /** One line up or down in the order; up, for one that is left out, takes it in. */
+      shift(letter, by) {
+        const order = this.order();
+        const from = order.indexOf(letter);
+        const to = from < 0 ? order.length : from + by;
+        if (from < 0 ? by < 0 : to >= 0 && to < order.length) {
+          const without = order.filter(each => each !== letter);
+          this.put(without.toSpliced(to, 0, letter), letter);
+        }
+      }
+
+      /** Writes the order into the code, which `fill` then reads. */
+      put(order, letter) {
+        const found = this.target();
+        if (!found) {
+          this.fill();
+          this.say(`No cell above has \`${this.content.function}\` with a \`return\` in it.`);
+          return;
+        }
+        const words = `return "${order.join(' ')}"`;
+        this.write(found.cell, found.place, order.length ? words : 'raise NotImplementedError');
+        this.node.querySelector(`[data-key="${letter}"]`)?.focus();
+        const at = order.indexOf(letter) + 1;
+        this.say(`${letter} is ${at ? `line ${at} of ${order.length} in your order` : 'left out'}.`);
+      }
+
+      key(event) {
+        const letter = event.target.closest('li')?.dataset.letter;
+        const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+        if (!letter || !by) {
+          return;
+        }
+        event.preventDefault();
+        if (event.altKey) {
+          this.shift(letter, by);
+        } else {
+          const lines = [...this.node.querySelectorAll('.course-line')];
+          lines[lines.indexOf(event.target) + by]?.focus();
+        }
+      }
+
+      hold(event) {
+        const line = event.button === 0 && event.target.closest('li');
+        this.held = line ? { line, y: event.clientY, moves: false } : null;
+      }
+
+      /** A few pixels are still a click. From then on the line goes where the pointer is. */
+      drag(event) {
+        const { held, mine, rest } = this;
+        if (!held || (!held.moves && Math.abs(event.clientY - held.y) < 5)) {
+          return;
+        }
+        if (!held.moves) {
+          held.moves = true;
+          held.line.classList.add('course-held');
+          event.currentTarget.setPointerCapture(event.pointerId);
+        }
+        const box = node => node.getBoundingClientRect();
+        const list = event.clientY < (box(mine).bottom + box(rest).top) / 2 ? mine : rest;
+        const others = [...list.children].filter(each => each !== held.line);
+        const next = others.find(each => event.clientY < box(each).top + box(each).height / 2);
+        list.insertBefore(held.line, next ?? null);
+      }
+
+      drop() {
+        const held = this.held;
+        this.held = null;
+        if (held?.moves) {
+          const order = [...this.mine.children].map(line => line.dataset.letter);
+          this.put(order, held.line.dataset.letter);
+        }
+      }
+
+      check() {
+        const found = this.target();
+        const cells = found && found.cell !== this.cell ? [found.cell, this.cell] : [this.cell];
+        pressed = { cell: this.cell.model.id, key: 'check' };
+        this.run(...cells);
+      }
+    }
+
+    const FORMS = {
+      'application/vnd.course.ask+json': Ask,
+      'application/vnd.course.sort+json': Sort
+    };
 
     return {
       id: `${NAME}:forms`,
