@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 STEPS ?=
 SUPPORTED := 3.11 3.12 3.13
+COPIED := course_lib/school/program/*.json course_lib/school/program/ipython_config.py course_lib/school/program/labextension/*.json course_lib/school/program/labextension/static/*.js
 AGAIN := $(MAKE) --no-print-directory
 
 # Without the compiled modules that Python keeps, each notebook would start seconds later.
@@ -25,10 +26,11 @@ lab: install
 test: install
 	@$(VENV)/bin/course test $(STEPS)
 
-# The file `built` says where, and from which lists, the environment was built. It is written last. Without it the
+# The file `built` says where the environment was built, from which lists, and from which of those files that are
+# copied into it (the others are read where they lie). It is written last. Without it the
 # environment is half built, and if it names another folder its programs point there: both are built anew.
 install:
-	@where="$$(pwd -P)"; lists="$$(cat requirements.lock pyproject.toml | cksum)"; \
+	@where="$$(pwd -P)"; lists="$$(cat requirements.lock pyproject.toml $(COPIED) | cksum)"; \
 	built="$$(cat $(VENV)/built 2>/dev/null)"; \
 	test -x $(VENV)/bin/course && $(VENV)/bin/python -c '' 2>/dev/null || built=; \
 	test "$$built" = "$$where: $$lists" && exit 0; \

@@ -14,6 +14,7 @@ plots          figures with a caption, and alt text that carries the numbers
 schema         the tables as a picture: boxes, and the lines between them
 drawings       a picture in SVG for light pages and dark ones, which interleave, schema and the course map draw
 tables         the form in which all of these show themselves, and markdown_note what they say beside it
+forms          what a page draws as a form, so that a click writes the answer into the code
 lesson         predict, expect, show_source; engines and servers for a lesson
 guesses        whether a guess says what happened, and explanations what a lesson tells then
 

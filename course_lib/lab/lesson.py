@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib.lab.databases import open_database
 from course_lib.lab.explanations import explanation_of
+from course_lib.lab.forms import FormNote, asking
 from course_lib.lab.guesses import says
 from course_lib.lab.markdown_note import Note, Source, without_noise
 from course_lib.lab.postgres import PostgresUnavailable, Server
@@ -47,7 +48,7 @@ class Prediction:
         choices = f" Choose from: {', '.join(map(repr, self.choices))}." if self.choices else ""
         if self.answer is None:
             return Note(
-                f"**Predict.** {self.question}{choices} Put your answer in place of `None`, run this cell again."
+                f"**Predict.** {self.question}{choices} Put your answer in place of `None`, and run this cell again."
             )
         if self.choices and not any(says(self.answer, choice) for choice in self.choices):
             return Note(f"**Predict.** {self.question} `{self.answer!r}` is none of the choices.{choices}")
@@ -55,9 +56,13 @@ class Prediction:
 
 
 def predict(question: str, *, answer: object = None, choices: Sequence[object] = ()) -> Prediction:
-    """Ask before the evidence; `.reveal(actual)` in a later cell compares."""
+    """Ask before the evidence; `.reveal(actual)` in a later cell compares.
+
+    Where a page draws forms, a click writes the answer into the cell. It finds the question in the code as it is here,
+    so write that as one string.
+    """
     prediction = Prediction(question, choices, answer)
-    display(prediction._ask())
+    display(FormNote(prediction._ask(), asking(question, choices, answer)))
     return prediction
 
 

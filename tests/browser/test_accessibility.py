@@ -14,6 +14,8 @@ from course_lib.school.kit_files import NOTEBOOKS
 from course_lib.school.lessons.course import Lesson, lessons
 from course_lib.school.making.slides import write_slides
 
+pytestmark = pytest.mark.browser
+
 COLORS_OF_JUPYTER = (".jp-InputPrompt", ".jp-OutputPrompt", ".highlight span")
 """Too pale for axe: the numbers of cells, and some words of code. On slides their colours are the kit's."""
 TABLE_OF_PANDAS = ".dataframe"

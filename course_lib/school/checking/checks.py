@@ -2,6 +2,7 @@
 
 from IPython.display import display
 
+from course_lib.lab.forms import FormNote, Sort
 from course_lib.lab.markdown_note import Note
 from course_lib.lab.sql import Statements
 from course_lib.lab.tables import Table
@@ -51,9 +52,17 @@ async def grade(exercise: str, answer: object) -> None:
 
 
 def show(outcome: Outcome) -> None:
-    display(outcome.note(), metadata={"course": outcome.facts})
+    display(_note(outcome), metadata={"course": outcome.facts})
     if outcome.sent:
         display(_evidence(outcome.sent))
+
+
+def _note(outcome: Outcome) -> Note:
+    """Lines to be put in order stand below the outcome, where a page can draw them."""
+    exercise = outcome.exercise
+    if exercise.kind != "order":
+        return outcome.note()
+    return FormNote(outcome.note(), Sort([*exercise.blocks.items()], exercise.function))
 
 
 def _evidence(sent: Statements) -> Table:

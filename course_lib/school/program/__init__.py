@@ -9,5 +9,5 @@ missing_names  a skipped or broken cell, named by the next one
 cli            reads the words that were typed
 
 JupyterLab reads jupyterlab.json and jupyterlab_page.json, its terminals terminal.bashrc, and each kernel
-ipython_config.py.
+ipython_config.py. In labextension is what draws course_lib/lab/forms.py there.
 """

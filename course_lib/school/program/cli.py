@@ -50,8 +50,9 @@ def _is_nowhere() -> bool:
 
 
 def _step(name: str) -> str:
-    if name not in for_everybody.STEPS:
-        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(for_everybody.STEPS)}")
+    steps = for_everybody.every_step()
+    if name not in steps:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(steps)}")
     return name
 
 
@@ -100,7 +101,12 @@ COMMANDS: Commands = {
         "folder": {"nargs": "?", "type": Path, "default": Path("slides"), "metavar": "DIR", "help": "slides"},
     },
     for_everybody.test: {
-        "steps": {"nargs": "*", "type": _step, "metavar": "STEP", "help": ", ".join(for_everybody.STEPS)}
+        "steps": {
+            "nargs": "*",
+            "type": _step,
+            "metavar": "STEP",
+            "help": ", ".join(for_everybody.every_step()),
+        }
     },
     for_everybody.doctor: JSON,
     for_everybody.serve: {

@@ -39,6 +39,8 @@ STEPS = {
     "lessons": f"{NBVAL} {NOTEBOOKS}",
     "tests": "pytest -n 2 --dist loadfile",
 }
+ON_REQUEST = {"browser": "pytest -m browser tests/browser"}
+"""Run only where they are named: the browser is no part of the kit's environment."""
 
 
 def lab(folder: Path | None, port: int, no_browser: bool) -> int:
@@ -63,7 +65,7 @@ def lab(folder: Path | None, port: int, no_browser: bool) -> int:
 
 
 def test(steps: Sequence[str]) -> int:
-    """check the kit: code, types, tests, lessons; or only the STEPs named"""
+    """check the kit: code, types, tests, lessons; or only the STEPs named (browser runs only so)"""
     _prefer_this_environment()
     os.environ.setdefault(
         "COURSE_ROWS", "100000"
@@ -71,6 +73,10 @@ def test(steps: Sequence[str]) -> int:
     rows = [_run_step(name) for name in steps or STEPS]
     print("\n" + "\n".join(f"{'✓' if ok else '✗'} {name:<8} {seconds:6.1f} s" for name, ok, seconds in rows))
     return 0 if all(ok for _, ok, _ in rows) else 1
+
+
+def every_step() -> dict[str, str]:
+    return {**STEPS, **ON_REQUEST}
 
 
 def doctor(as_json: bool) -> int:
@@ -171,9 +177,10 @@ def _end_on_every_signal() -> None:
 
 
 def _run_step(name: str) -> tuple[str, bool, float]:
-    print(f"\n── {name}: {STEPS[name]}\n", flush=True)
+    step = every_step()[name]
+    print(f"\n── {name}: {step}\n", flush=True)
     began = time.perf_counter()
-    words = [file for word in STEPS[name].split() for file in _expand(word)]
+    words = [file for word in step.split() for file in _expand(word)]
     with subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT) as process:
         status = _wait(process)
     return name, status == 0, time.perf_counter() - began

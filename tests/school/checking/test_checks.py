@@ -12,6 +12,7 @@ from IPython.utils.capture import capture_output
 from learners import written
 from traitlets.config import Config
 
+from course_lib.lab.forms import Sort
 from course_lib.lab.postgres import programs
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.checking import check, grade, hint
@@ -142,6 +143,29 @@ async def test_code_that_an_older_kit_gave_is_not_attempted_either(copy: Path) -
     )
     outcome, _ = await shown(people(GIVEN.replace("with_posts", "some")))
     assert outcome.data["text/plain"].startswith("○ 07.1 not attempted. This is the code as it was given.")
+
+
+@pytest.fixture
+def _page(_shell: None) -> None:
+    """Each request comes from a page, which tells the cell that it runs."""
+    shell: Any = InteractiveShell.instance()
+    shell.get_parent = lambda: {"metadata": {"cellId": "5"}}
+
+
+@pytest.mark.usefixtures("_page")
+async def test_lines_to_be_put_in_order_go_to_a_page_with_the_outcome() -> None:
+    [outcome] = await shown(written("def right_order():\n    raise NotImplementedError"), "07.5")
+    assert outcome.data["text/plain"].startswith("○ 07.5 not attempted.")
+    form = outcome.data[Sort.mime]
+    assert form["function"] == "right_order"
+    assert form["lines"][1] == ("B", "return before, len(user.posts)")
+    assert [letter for letter, _ in form["lines"]] == list("ABCDEFG")
+
+
+@pytest.mark.usefixtures("_page")
+async def test_other_exercises_have_no_lines_to_sort() -> None:
+    [outcome] = await shown(people(RIGHT))
+    assert set(outcome.data) == {"text/plain", "text/markdown"}
 
 
 async def test_a_program_reads_the_outcome_in_the_metadata() -> None:
