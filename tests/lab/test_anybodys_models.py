@@ -99,7 +99,7 @@ async def main(url):
         print("power cut", error)
     async with sessions() as session:
         print("kept", await session.scalar(select(Crate.weight)) > 0)
-    print("schema", "crates" in schema_picture(Base.metadata).prose)
+    print("schema", "crates" in schema_picture(Base.metadata).alt)
     costs = {"crates": {10: 1.0, 20: 2.0}}
     told = cost_by_size(costs, thing="crates", unit="rows", caption="Twice.", alt="A line.")
     print("plot", told.png[:4], told.alt)
