@@ -6,6 +6,7 @@ from html import escape
 from itertools import accumulate, pairwise
 from textwrap import wrap
 
+from course_lib.lab.forms import Steps, drawn_as
 from course_lib.lab.tables import Table
 
 COLORS = ("#0072B2", "#B34F00", "#117733", "#882255", "#6B6B6B")
@@ -53,7 +54,8 @@ class Interleaving:
 
     @property
     def caption(self) -> str:
-        return f"Order {self.order}: " + ", ".join(f"{name} {state}" for name, state in self.states.items())
+        head = f"Order {self.order}" if self.order else "No step yet"
+        return f"{head}: " + ", ".join(f"{name} {state}" for name, state in self.states.items())
 
     def table(self) -> Table:
         rows = [
@@ -73,6 +75,19 @@ class Interleaving:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+
+@dataclass
+class Halfway(Interleaving):
+    """Stopped where the order ends; a page draws it with buttons for the next step.
+
+    `states` may also be not begun, open, and waits for …; those in `open` can do a step.
+    """
+
+    open: Sequence[str] = ()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        return drawn_as(Steps([*self.states], self.order, self.open, self.states))
 
 
 @dataclass
