@@ -46,7 +46,22 @@ class Sort:
     function: str
 
 
-def drawn_as(form: Ask | Sort) -> dict[str, object]:
+@dataclass(frozen=True)
+class Steps:
+    """Transactions that stand halfway.
+
+    A click lets one of the `open` do its next step: it adds the name to `order="…"`, and
+    runs the cell. `states` tell why the others cannot.
+    """
+
+    mime: ClassVar[str] = "application/vnd.course.steps+json"
+    names: Sequence[str]
+    order: str
+    open: Sequence[str]
+    states: dict[str, str]
+
+
+def drawn_as(form: Ask | Sort | Steps) -> dict[str, object]:
     """The form's entry in a MIME bundle; none where no page has sent the cell.
 
     JupyterLab and Notebook 7 tell which cell they run. A program that runs a notebook does

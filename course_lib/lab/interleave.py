@@ -12,6 +12,8 @@ result                                # a table: a column for each transaction, 
 result.picture()                      # the same, drawn
 result.states                         # {"A": "committed", "B": "committed"}
 
+await interleave(sessions, {"A": withdraw, "B": withdraw}, order="A B", stop=True)   # no further than that
+
 The factory `sessions` chooses the engine (aiosqlite or asyncpg) and how transactions begin:
     create_session_factory(engine)
     create_session_factory(engine.execution_options(isolation_level="SERIALIZABLE"))
@@ -26,7 +28,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, StaticPool
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from course_lib.lab.interleaving_shown import Interleaving, Step
+from course_lib.lab.interleaving_shown import Halfway, Interleaving, Step
 from course_lib.lab.waits.lanes import Database, Lane
 from course_lib.lab.waits.observer import look_on
 
@@ -39,8 +41,12 @@ async def interleave(
     *,
     order: str,
     patience: float = 0.5,
+    stop: bool = False,
 ) -> Interleaving:
     """Run each transaction in a session of its own, step by step in `order`, and behind the order all to their end.
+
+    With `stop` nothing is done behind the order, which may be empty: what is open then is rolled back. In JupyterLab
+    there are buttons for the next step. They write the order and run the cell, so the cell has to make its rows anew.
 
     One that waits goes on waiting in its turn. What is still open at the end of a function is rolled back.
     Where the order ends, time passes: on SQLite a wait fails after `patience` seconds (in place of busy_timeout); then
@@ -49,28 +55,31 @@ async def interleave(
     Where two wait there for one row and the first commits a change of it, PostgreSQL alone chooses who is next.
     Needs one connection more than there are transactions. Raises ValueError, TypeError for what cannot be run.
     """
-    names = _checked(order, transactions)
-    shown = Interleaving(" ".join(names))
+    names = _checked(order, transactions, whole=not stop)
+    shown = Halfway(" ".join(names)) if stop else Interleaving(" ".join(names))
     lanes: list[Lane] = []
     with _noticing_forgotten_awaits(shown.notes):
         try:
             lanes.extend(_lane(name, steps, sessions) for name, steps in transactions.items())
             async with look_on(lanes, patience) as database:
-                await _Stage(lanes, database, shown).run(names)
+                stage = _Stage(lanes, database, shown)
+                await stage.follow(names)
+                await (stage.halt(shown) if isinstance(shown, Halfway) else stage.finish())
         finally:
             for lane in lanes:
+                lane.cancel()  # all before one lets go of its locks: another that waits would go on, and may commit
+            for lane in lanes:
                 await lane.give_up()
-    shown.states |= {lane.name: lane.state for lane in lanes}
     return shown
 
 
-def _checked(order: str, transactions: Mapping[str, Transaction]) -> list[str]:
+def _checked(order: str, transactions: Mapping[str, Transaction], *, whole: bool) -> list[str]:
     names = order.split()
     for name in names:
         if name not in transactions:
             raise ValueError(f"the order names {name!r}; the transactions are {', '.join(transactions)}")
     for name, transaction in transactions.items():
-        if name not in names:
+        if whole and name not in names:
             raise ValueError(f"the order {order!r} never names {name!r}")
         if wrong := _what_is_wrong(transaction):
             raise TypeError(f"{name} {wrong}")
@@ -128,11 +137,20 @@ class _Stage:
         self.lanes, self.database, self.shown = lanes, database, shown
         self.turn: int | None = None
 
-    async def run(self, names: Sequence[str]) -> None:
+    async def follow(self, names: Sequence[str]) -> None:
         lanes = {lane.name: lane for lane in self.lanes}
         for self.turn, name in enumerate(names, start=1):
             await self.give_turn(lanes[name])
         self.turn = None
+
+    async def halt(self, shown: Halfway) -> None:
+        """How all stand now. Where nobody can do a step, time passes: it may end a wait."""
+        if not any(lane.is_open for lane in self.lanes):
+            self.write(await self.database.let_time_pass())
+        shown.open = [lane.name for lane in self.lanes if lane.is_open]
+        shown.states |= {lane.name: _stands(lane) for lane in self.lanes}
+
+    async def finish(self) -> None:
         self.write(await self.database.let_time_pass())
         await self.run_on()
         while news := await self.database.let_time_pass():
@@ -141,9 +159,10 @@ class _Stage:
         for lane in [lane for lane in self.lanes if lane.moves]:
             await lane.give_up()
             self.write([lane])
+        self.shown.states |= {lane.name: lane.state for lane in self.lanes}
 
     async def run_on(self) -> None:
-        while ready := [lane for lane in self.lanes if not lane.state and not lane.moves]:
+        while ready := [lane for lane in self.lanes if lane.is_open]:
             await self.give_turn(ready[0])
 
     async def give_turn(self, lane: Lane) -> None:
@@ -182,3 +201,9 @@ class _Stage:
         self.shown.notes.append(
             f"Step {self.turn} of the order is {lane.name}'s, which had ended after {lane.done} steps."
         )
+
+
+def _stands(lane: Lane) -> str:
+    if lane.moves:
+        return f"waits for {' and '.join(lane.waits_for)}"
+    return lane.state or ("open" if lane.done else "not begun")

@@ -7,6 +7,7 @@ from itertools import accumulate, pairwise
 from textwrap import wrap
 
 from course_lib.lab.drawings import DIFFERENT, Drawing, drawing
+from course_lib.lab.forms import Steps, drawn_as
 from course_lib.lab.tables import Table
 
 MARKS = {"waits": "○", "still waits": "○", "fails": "×", "ends": "■", "never ends": "×"}
@@ -54,7 +55,8 @@ class Interleaving:
 
     @property
     def caption(self) -> str:
-        return f"Order {self.order}: " + ", ".join(f"{name} {state}" for name, state in self.states.items())
+        head = f"Order {self.order}" if self.order else "No step yet"
+        return f"{head}: " + ", ".join(f"{name} {state}" for name, state in self.states.items())
 
     def table(self) -> Table:
         rows = [
@@ -77,6 +79,19 @@ class Interleaving:
 
     def _repr_markdown_(self) -> str:
         return self.table()._repr_markdown_()
+
+
+@dataclass
+class Halfway(Interleaving):
+    """Stopped where the order ends; a page draws it with buttons for the next step.
+
+    `states` may also be not begun, open, and waits for …; those in `open` can do a step.
+    """
+
+    open: Sequence[str] = ()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
+        return drawn_as(Steps([*self.states], self.order, self.open, self.states))
 
 
 def _drawn(shown: Interleaving, alt: str) -> Drawing:

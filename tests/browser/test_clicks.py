@@ -264,3 +264,88 @@ def test_without_a_function_to_fill_in_nothing_is_written(opened: Opened) -> Non
     line(notebook, "B").click()
     expect(notebook.status(2)).to_contain_text("No cell above has right_order")
     assert notebook.source(1) == "right_order = lambda: 'A'"
+
+
+STEPS = (
+    '''from sqlalchemy import update
+
+from course_lib.db import WRITE_LOCK_FIRST, create_session_factory
+from course_lib.lab.databases import open_database
+from course_lib.lab.interleave import interleave
+from course_lib.models import Account
+
+engine = await open_database("sqlite")
+sessions = create_session_factory(engine.execution_options(**WRITE_LOCK_FIRST))
+
+
+async def pay(session):
+    await session.execute(update(Account).values(balance=Account.balance + 1))
+    yield "pays"
+    await session.commit()
+    yield "commits"''',
+    'await interleave(sessions, {"A": pay, "B": pay}, order="", stop=True)',
+)
+A, B, BACK, ANEW = "A does a step", "B does a step", "one back", "start again"
+
+
+@pytest.fixture
+def stepping(opened: Opened) -> Notebook:
+    notebook = opened(*STEPS)
+    notebook.run_all()
+    return notebook
+
+
+def press(notebook: Notebook, *names: str) -> None:
+    for name in names:
+        with notebook.ends(1):
+            notebook.button(1, name).click()
+
+
+def test_each_button_lets_its_transaction_do_a_step(stepping: Notebook) -> None:
+    press(stepping, A, B)
+    assert stepping.source(1) == STEPS[1].replace('""', '"A B"')
+    expect(stepping.output(1).get_by_role("cell", name="waits for A")).to_be_visible()
+    expect(stepping.button(1, B)).to_be_disabled()
+    expect(stepping.button(1, B)).to_have_attribute("title", "B: waits for A")
+    expect(stepping.status(1)).to_have_text("A open, B waits for A.")
+    press(stepping, A)
+    expect(stepping.output(1).get_by_role("cell", name="… goes on: pays")).to_be_visible()
+
+
+def test_a_step_is_taken_back_and_all_begins_again(stepping: Notebook) -> None:
+    expect(stepping.button(1, BACK)).to_be_disabled()
+    expect(stepping.button(1, ANEW)).to_be_disabled()
+    press(stepping, A, B, BACK)
+    assert stepping.source(1) == STEPS[1].replace('""', '"A"')
+    press(stepping, ANEW)
+    assert stepping.source(1) == STEPS[1]
+    expect(stepping.output(1)).to_contain_text("No step yet: A not begun, B not begun")
+
+
+def test_the_keyboard_steps_on_from_the_button_it_pressed(stepping: Notebook) -> None:
+    stepping.button(1, A).focus()
+    for order in ('"A"', '"A A"'):
+        with stepping.ends(1):
+            stepping.page.keyboard.press("Enter")
+        expect(stepping.button(1, A)).to_be_focused()
+        assert stepping.source(1) == STEPS[1].replace('""', order)
+
+
+def test_an_order_that_the_code_makes_is_left_alone(opened: Opened) -> None:
+    computed = STEPS[1].replace('""', "str()")
+    notebook = opened(STEPS[0], computed)
+    notebook.run_all()
+    notebook.button(1, A).click()
+    expect(notebook.status(1)).to_contain_text('Write order="A" into the cell')
+    assert notebook.source(1) == computed
+
+
+def test_forms_and_their_tables_grow_with_the_page(opened: Opened, lab: Site) -> None:
+    large = {"theme": "JupyterLab Dark", "overrides": {"content-font-size1": "20px"}}
+    lab.prefer("apputils-extension:themes", **large)
+    notebook = opened(*STEPS)
+    lab.prefer("apputils-extension:themes")
+    notebook.run_all()
+    for part in ("caption", "th", "button"):
+        size = notebook.output(1).locator(part).first
+        expect(size).to_have_css("font-size", "20px")

@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from stages import without_rows
 from course_lib.db import WRITE_LOCK_FIRST, Base, create_engine, create_session_factory
 from course_lib.lab.databases import fresh_url
 from course_lib.lab.interleave import Transaction, interleave
-from course_lib.lab.interleaving_shown import Interleaving
+from course_lib.lab.interleaving_shown import Halfway, Interleaving
 from course_lib.lab.people import add_people
 from course_lib.models import Account, Tag, User
 
@@ -538,3 +539,84 @@ async def test_nothing_listens_behind_the_run(writers: Sessions, engine: AsyncEn
     events = engine.sync_engine.dispatch, engine.sync_engine.dialect.dispatch
     left = (events[0].rollback, events[0].commit, events[1].do_execute, events[1].do_executemany)
     assert [list(listeners) for listeners in left] == [[], [], [], []]
+
+
+async def halfway(sessions: Sessions, transactions: dict[str, Transaction], order: str) -> Halfway:
+    result = await interleave(sessions, transactions, order=order, stop=True)
+    assert isinstance(result, Halfway)
+    return result
+
+
+async def balances(session: AsyncSession) -> list[int]:
+    return list(await session.scalars(select(Account.balance).order_by(Account.id).limit(3)))
+
+
+async def test_a_stopped_order_tells_who_is_open_and_who_waits(writers: Sessions) -> None:
+    result = await halfway(writers, {"A": locking(1), "B": locking(1), "C": locking(2)}, "A B")
+    assert told(result) == ["A locks 1", "B waits for A"]
+    assert result.states == {"A": "open", "B": "waits for A", "C": "not begun"}
+    assert result.open == ["A", "C"]
+
+
+async def test_no_order_is_a_beginning(sessions: Sessions) -> None:
+    result = await halfway(sessions, {"A": withdraw, "B": withdraw}, "")
+    assert result.open == ["A", "B"]
+    assert result.caption == "No step yet: A not begun, B not begun"
+    assert result.table().rows == []
+
+
+async def test_who_has_ended_can_do_no_step(writers: Sessions) -> None:
+    result = await halfway(writers, {"A": hold, "B": hold}, "A A A B")
+    assert result.states == {"A": "committed", "B": "open"}
+    assert result.open == ["B"]
+
+
+async def test_what_a_stop_leaves_open_is_rolled_back(writers: Sessions, session: AsyncSession) -> None:
+    """One that waited would commit in the same step, as soon as the other let go."""
+
+    async def at_once(session: AsyncSession, *keys: int) -> None:
+        for key in keys:
+            await session.execute(update(Account).where(Account.id == key).values(balance=1))
+        await session.commit()
+
+    async def second(session: AsyncSession) -> Steps:
+        await session.execute(update(Account).where(Account.id == 2).values(balance=1))
+        yield "locks 2"
+        await at_once(session, 1)
+        yield "commits"
+
+    async def third(session: AsyncSession) -> Steps:
+        await at_once(session, 2, 3)
+        yield "commits"
+
+    before = await balances(session)
+    await session.rollback()
+    result = await halfway(writers, {"A": locking(1), "B": second, "C": third}, "A B B C")
+    assert result.states["A"] == "open"
+    assert result.states["C"].startswith("waits for ")
+    assert await balances(session) == before
+
+
+async def test_steps_one_by_one_come_to_what_the_whole_order_comes_to(writers: Sessions) -> None:
+    pair = {"A": locking(1), "B": locking(1)}
+    order = ["A", "B", "B", "A", "B", "A", "B"]
+    walks = [await halfway(writers, pair, " ".join(order[:steps])) for steps in range(len(order) + 1)]
+    shown = [told(walk) for walk in walks]
+    assert all(later[: len(earlier)] == earlier for earlier, later in pairwise(shown))
+    whole = await interleave(writers, pair, order=" ".join(order))
+    assert (shown[-1], walks[-1].states) == (told(whole), whole.states)
+
+
+@on_sqlite
+async def test_where_nobody_can_do_a_step_time_passes(writers: Sessions, engine: AsyncEngine) -> None:
+    async with engine.execution_options(**WRITE_LOCK_FIRST).connect() as outsider:
+        await outsider.execute(text("SELECT 1"))
+        result = await interleave(writers, {"A": locking(1)}, order="A", patience=0.05, stop=True)
+        await outsider.rollback()
+    assert told(result)[0] == "A waits for another connection"
+    assert result.states == {"A": "failed: OperationalError"}
+
+
+async def test_a_stopped_order_names_only_those_that_there_are(sessions: Sessions) -> None:
+    with pytest.raises(ValueError, match="the order names 'C'; the transactions are A"):
+        await interleave(sessions, {"A": withdraw}, order="C", stop=True)

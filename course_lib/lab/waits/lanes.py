@@ -41,6 +41,11 @@ class Lane:
     def moves(self) -> bool:
         return self.task is not None and not self.task.done()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can do a step: it has not ended, and waits for nobody."""
+        return not self.state and not self.moves
+
     def begin(self) -> None:
         self.rests.clear()
         self.task = asyncio.create_task(self._step())
@@ -81,10 +86,14 @@ class Lane:
             self.rests.clear()
             gate.set_result(ask_again)
 
-    async def give_up(self) -> None:
-        if self.task is not None and self.moves:
+    def cancel(self) -> None:
+        if self.task is not None and self.moves and not self.task.cancelling():
             self.state = "never ended"
             self.task.cancel()
+
+    async def give_up(self) -> None:
+        self.cancel()
+        if self.task is not None:
             await asyncio.wait([self.task])
         with suppress(Exception):  # of a function that yields or raises where it is told to end
             await self.steps.aclose()

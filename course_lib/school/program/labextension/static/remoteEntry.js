@@ -131,7 +131,8 @@
     .course-form button[aria-pressed='true']::before { content: '✓ ' / ''; }
     .course-form :is(button, input):focus-visible { outline: 2px solid
       var(--jp-brand-color1); outline-offset: 1px; }
-    .course-form table { font-size: inherit !important; }
+    .course-form table { margin: 0 0 6px !important; font-size: inherit !important; }
+    .course-form caption { white-space: nowrap; }
     .course-form ol { margin: 2px 0 8px; padding: 3px; list-style: none; min-height: 1.8em;
       border: 1px dashed var(--jp-border-color1); border-radius: 3px; }
     .course-form ol:empty::before { content: attr(data-empty); padding: 0 8px;
@@ -144,6 +145,8 @@
     .course-form .course-held button.course-line { cursor: grabbing;
       border-color: var(--jp-brand-color1); background: var(--jp-layout-color2); }
     .course-letter { display: inline-block; width: 2em; font-weight: bold; }
+    .course-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden;
+      clip-path: inset(50%); white-space: nowrap; }
     .course-small { color: var(--jp-content-font-color2); font-size: 0.93em; }
   `;
 
@@ -480,9 +483,50 @@
       }
     }
 
+    class Steps extends Form {
+      async parts() {
+        const { names, order, open, states } = this.content;
+        const done = order ? order.split(' ') : [];
+        const steps = names.map(name =>
+          this.button(`${name} ▸`, [...done, name], {
+            disabled: !open.includes(name),
+            title: `${name}: ${states[name]}`,
+            'aria-label': `${name} does a step`
+          })
+        );
+        const back = this.button('one back', done.slice(0, -1), { disabled: !order });
+        const anew = this.button('start again', [], { disabled: !order });
+        const legend = make('legend', { class: 'course-hidden' }, 'Next step');
+        const row = make('div', { class: 'course-row' }, ...steps, back, anew);
+        return [await this.twin('text/html'), make('fieldset', {}, legend, row)];
+      }
+
+      /** What the table says already, for those who do not see it. */
+      drawn() {
+        const { states } = this.content;
+        this.status.classList.add('course-hidden');
+        const told = Object.entries(states).map(([name, state]) => `${name} ${state}`);
+        this.say(`${told.join(', ')}.`);
+      }
+
+      button(label, order, attributes) {
+        const click = () => this.go(order.join(' '), label);
+        return make('button', { type: 'button', 'data-key': label, click, ...attributes }, label);
+      }
+
+      go(order, label) {
+        const placeIn = code => placeOfOrder(code, this.content.order);
+        if (!this.answer(placeIn, `"${order}"`, label)) {
+          this.status.classList.remove('course-hidden');
+          this.say(`Write \`order="${order}"\` into the cell: I cannot find the order there.`);
+        }
+      }
+    }
+
     const FORMS = {
       'application/vnd.course.ask+json': Ask,
-      'application/vnd.course.sort+json': Sort
+      'application/vnd.course.sort+json': Sort,
+      'application/vnd.course.steps+json': Steps
     };
 
     return {
