@@ -56,6 +56,7 @@ def test_jupyterlab_asks_no_one_and_shows_whole_notebooks(tmp_path: Path) -> Non
             assert setting(client, "apputils-extension:notification", "checkForUpdates") is False
             assert setting(client, "extensionmanager-extension:plugin", "enabled") is False
             assert setting(client, "notebook-extension:tracker", "windowingMode") == "none"
+            assert setting(client, "notebook-extension:tracker", "codeCellConfig")["lineWrap"] is True
             assert client.get("/api/contents/exercises").status_code == 200
 
 

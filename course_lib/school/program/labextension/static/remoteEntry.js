@@ -133,6 +133,7 @@
       var(--jp-brand-color1); outline-offset: 1px; }
     .course-form table { margin: 0 0 6px !important; font-size: inherit !important; }
     .course-form caption { white-space: nowrap; }
+    .jp-RenderedHTMLCommon td > code { white-space: pre-wrap; overflow-wrap: anywhere; }
     .course-form ol { margin: 2px 0 8px; padding: 3px; list-style: none; min-height: 1.8em;
       border: 1px dashed var(--jp-border-color1); border-radius: 3px; }
     .course-form ol:empty::before { content: attr(data-empty); padding: 0 8px;
