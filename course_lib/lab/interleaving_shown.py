@@ -81,7 +81,7 @@ class Interleaving:
         return self.table()._repr_markdown_()
 
 
-@dataclass
+@dataclass(repr=False)
 class Halfway(Interleaving):
     """Stopped where the order ends; a page draws it with buttons for the next step.
 

@@ -565,6 +565,11 @@ async def test_no_order_is_a_beginning(sessions: Sessions) -> None:
     assert result.table().rows == []
 
 
+async def test_in_plain_text_a_stopped_order_is_its_table(sessions: Sessions) -> None:
+    result = await halfway(sessions, {"A": withdraw}, "A")
+    assert repr(result) == repr(result.table())
+
+
 async def test_who_has_ended_can_do_no_step(writers: Sessions) -> None:
     result = await halfway(writers, {"A": hold, "B": hold}, "A A A B")
     assert result.states == {"A": "committed", "B": "open"}
