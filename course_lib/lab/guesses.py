@@ -1,28 +1,15 @@
 """Whether a guess says what happened, in whatever form it was typed: 2, "2", "two", "two statements"; True or "yes"."""
 
 import re
+from math import prod
 
-NUMBERS = {
-    "no": 0.0,
-    "none": 0.0,
-    "nothing": 0.0,
-    "zero": 0.0,
-    "one": 1.0,
-    "once": 1.0,
-    "two": 2.0,
-    "twice": 2.0,
-}
-NUMBERS |= {
-    "three": 3.0,
-    "four": 4.0,
-    "five": 5.0,
-    "six": 6.0,
-    "seven": 7.0,
-    "eight": 8.0,
-    "nine": 9.0,
-    "ten": 10.0,
-}
-NUMBERS |= {"eleven": 11.0, "twelve": 12.0}
+WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen "
+    "fourteen fifteen sixteen seventeen eighteen nineteen twenty"
+)
+NUMBERS = {word: float(number) for number, word in enumerate(WORDS.split())}
+NUMBERS |= {"no": 0.0, "none": 0.0, "nothing": 0.0, "once": 1.0, "twice": 2.0}
+TIMES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
 YES_OR_NO = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
 NUMBER = re.compile(r"[-+]?\d[\d,_]*(?:\.\d+)?")
 
@@ -44,8 +31,12 @@ def number_in(guess: object) -> float | None:
         return guess
     text = str(guess).lower()
     named = [float(re.sub("[,_]", "", found)) for found in NUMBER.findall(text)]
-    named += [NUMBERS[word] for word in re.findall(r"[a-z]+", text) if word in NUMBERS]
-    return named[0] if len(named) == 1 else None
+    words = re.findall(r"[a-z]+(?:-[a-z]+)*", text)  # of "twenty-one" nobody takes the one
+    named += [NUMBERS[word] for word in words if word in NUMBERS]
+    times = prod(TIMES.get(word, 1) for word in words)
+    if not named and times > 1:
+        return times  # a hundred
+    return named[0] * times if len(named) == 1 else None
 
 
 def _plain(text: object) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from learners import written
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.models import User
 from course_lib.school.attempts import time_limit
@@ -288,3 +289,18 @@ async def test_what_an_answer_leaves_open_is_counted_and_closed(database: str) -
         assert attempt.left_open() == 1
     assert attempt.left_open() == 0
     assert asyncio.all_tasks() == before
+
+
+async def test_a_hang_that_ends_in_an_expected_error_is_a_hang() -> None:
+    """As where a driver turns the cancellation into an error of its own."""
+
+    async def waits(session: AsyncSession) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise LookupError from None
+
+    async with attempting(waits, "sqlite", {}, hidden=False) as attempt, attempt.sessions() as session:
+        with pytest.raises(NotYet) as caught:
+            await attempt.call(session, expected=(LookupError,))
+    assert caught.value.misconception == "runs for ever"

@@ -9,12 +9,8 @@ import unicodedata
 from pathlib import PurePosixPath
 
 MOODLE = re.compile(r"(.+?)_\d+_assignsubmission_\w*?file_?")
-LESSON = re.compile(
-    r"(?P<before>.*?)[\s_-]*(?P<lesson>\d\d_[a-z]+(?:_[a-z]+)*?)(?P<after>[\s_-].*)?", re.ASCII
-)
-BEGINNING = (
-    r"(?<![^\W_])ex"  # of the notebook in a learner's copy; none in older copies, nor in what is released
-)
+BEGINNING = r"(?<![^\W_])ex"
+"""Of a notebook in a learner's copy; none in older copies, nor in what is released."""
 COPY = re.compile(r"[\s_-]*(\(\d+\)|copy[\s_-]*\d*|kopie|\d{1,2})?", re.IGNORECASE)
 NOT_A_NAME = {"exercises", "notebooks", "submissions", "submitted"}
 NAMES_OF_DEVICES = {
