@@ -4,7 +4,7 @@ All others are refused, and told what to write instead: a page of a join to many
 
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, FromClause, Join, Select, Table, func, inspect, literal, select
+from sqlalchemy import Alias, ColumnElement, FromClause, Join, Select, Table, func, inspect, literal, select
 from sqlalchemy.sql.expression import FunctionElement, SelectBase
 
 from course_lib.errors import StatementRefused
@@ -71,7 +71,7 @@ def _each_row_once(statement: Select[Any], table: FromClause, order: list[Any]) 
 
 def _tables(source: Any) -> set[FromClause]:
     """The tables of a plain source; of a subquery nobody knows what it repeats, so it has none here."""
-    plain = isinstance(source, Table | Join) or isinstance(getattr(source, "element", None), Table)
+    plain = isinstance(source.element if isinstance(source, Alias) else source, Table | Join)
     return {*source._from_objects} if plain else set()
 
 

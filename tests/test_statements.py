@@ -3,7 +3,19 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, case, desc, exists, func, literal, literal_column, select, text, union
+from sqlalchemy import (
+    Select,
+    case,
+    desc,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+    tablesample,
+    text,
+    union,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Bundle, aliased, contains_eager, joinedload, selectinload
 
@@ -55,6 +67,7 @@ REFUSED: dict[str, Any] = {
     "two tables by order": select(User).order_by(Post.id),
     "two tables in from": select(User).select_from(User, Post),
     "subquery as model": select(TWICE),
+    "sample": select(aliased(User, tablesample(User.__table__, 50))),
     "limit": select(User).limit(2),
     "offset": select(User).offset(2),
     "fetch": select(User).fetch(2),
