@@ -14,9 +14,8 @@ from contextlib import asynccontextmanager, contextmanager
 from traceback import clear_frames
 from typing import Any
 
-from course_lib.school.attempts import time_limit
 from course_lib.school.attempts.explaining import LOST_COROUTINE, explained
-from course_lib.school.attempts.time_limit import AGAIN, Stopped, TookTooLong, alarm, hangs
+from course_lib.school.attempts.time_limit import Patience, Stopped, TookTooLong, alarm, ended_in_time, hangs
 from course_lib.school.attempts.verdicts import NotAttempted, NotYet
 from course_lib.school.attempts.whose_frame import code_of
 
@@ -29,13 +28,13 @@ async def guarded(
 ) -> AsyncIterator[None]:
     """Turn what the block raises into NotYet or NotAttempted, except the `expected` errors, which pass through.
 
-    The block calls `function`, which a learner wrote, directly or through other code. It ends within PATIENCE seconds.
+    The block calls `function`, which a learner wrote, directly or through other code. It ends when Patience is over.
     """
-    code = code_of(function)
+    code, patience = code_of(function), Patience()
     with _awaits_noticed():
         try:
-            with alarm(time_limit.PATIENCE + AGAIN, code), _exits_softly(function):
-                async with asyncio.timeout(time_limit.PATIENCE) as time:
+            with alarm(patience, code), _exits_softly(function):
+                async with ended_in_time(patience) as time:
                     yield
         except (NotYet, NotAttempted):
             raise

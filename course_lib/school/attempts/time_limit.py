@@ -1,11 +1,13 @@
 """How long a learner's code may take, and how it is stopped: a loop that never gives the event loop a turn, too."""
 
 import _thread
+import asyncio
 import random
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
@@ -15,6 +17,21 @@ from course_lib.school.attempts.whose_frame import is_theirs
 PATIENCE = 8.0
 """Seconds that a learner's code may take. What hangs waits at most five of them inside SQLite, for a lock."""
 AGAIN = 0.05
+SLOW = 6
+"""How many times as long code may take that is still at work, on a machine with much else to do."""
+
+
+class Patience:
+    """Begins to count when it is made. Code that waits has PATIENCE seconds; code that works, the like in work."""
+
+    def __init__(self) -> None:
+        self._began, self._worked = time.monotonic(), time.process_time()
+
+    @property
+    def over(self) -> bool:
+        passed, worked = time.monotonic() - self._began, time.process_time() - self._worked
+        still_at_work = passed / 20 < worked < PATIENCE / 2
+        return passed >= (PATIENCE * SLOW if still_at_work else PATIENCE)
 
 
 class Stopped(BaseException):
@@ -34,7 +51,7 @@ def hangs(function: Callable[..., Any]) -> NotYet:
 
 
 @contextmanager
-def alarm(seconds: float, code: CodeType | None) -> Iterator[None]:
+def alarm(patience: Patience, code: CodeType | None) -> Iterator[None]:
     """Stop a loop that never gives the event loop a turn: a signal interrupts it, as Ctrl-C would.
 
     Only where the learner's code runs at that moment, so that it never hits the event loop itself.
@@ -44,14 +61,37 @@ def alarm(seconds: float, code: CodeType | None) -> Iterator[None]:
         return
 
     def ring(number: int, frame: FrameType | None) -> None:
+        if not patience.over:
+            return
         while frame is not None and not is_theirs(frame, code):
             frame = frame.f_back
         if frame is not None:
             _at_once_again()
             raise TookTooLong
 
-    with _signal_after(seconds, ring):
+    with _signal_after(PATIENCE + AGAIN, ring):
         yield
+
+
+@asynccontextmanager
+async def ended_in_time(patience: Patience) -> AsyncIterator[asyncio.Timeout]:
+    """Cancel the block once the patience is over, at one of the turns that it gives the event loop."""
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def look() -> None:
+        nonlocal timer
+        if patience.over:
+            limit.reschedule(loop.time())
+        else:
+            timer = loop.call_later(AGAIN, look)
+
+    async with asyncio.timeout(None) as limit:
+        timer = loop.call_later(PATIENCE, look)
+        try:
+            yield limit
+        finally:
+            timer.cancel()
 
 
 @contextmanager

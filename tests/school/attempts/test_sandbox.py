@@ -304,3 +304,28 @@ async def test_a_hang_that_ends_in_an_expected_error_is_a_hang() -> None:
         with pytest.raises(NotYet) as caught:
             await attempt.call(session, expected=(LookupError,))
     assert caught.value.misconception == "runs for ever"
+
+
+class Clock:
+    """Stands in for the module `time`: so long ago, and so much worked."""
+
+    def __init__(self, passed: float, worked: float) -> None:
+        self.monotonic, self.process_time = iter([0.0, passed]).__next__, iter([0.0, worked]).__next__
+
+
+@pytest.mark.parametrize(
+    ("passed", "worked", "over"),
+    [
+        (0.29, 0.29, False),
+        (0.31, 0.3, True),  # a loop
+        (0.31, 0.0, True),  # waits
+        (1.7, 0.1, False),  # at work beside much else
+        (1.7, 0.2, True),  # and has worked long enough
+        (1.9, 0.1, True),  # nobody waits longer than that
+    ],
+)
+def test_patience_counts_work_where_the_machine_is_slow(
+    monkeypatch: pytest.MonkeyPatch, passed: float, worked: float, over: bool
+) -> None:
+    monkeypatch.setattr(time_limit, "time", Clock(passed, worked))
+    assert time_limit.Patience().over is over
