@@ -250,7 +250,12 @@ PROVED_WITH = {
 """Modules without a test file of their name, and the file that would fail without them."""
 WHOLE = ("lab.postgres", "lab.upgrades", "lab.waits", "school.judges")
 """Folders that have one test file."""
-ABOUT_MORE = {"lab/test_anybodys_models", "school/judges/test_every_answer"}
+ABOUT_MORE = {
+    "lab/test_anybodys_models",
+    "school/judges/test_demands",
+    "school/judges/test_every_answer",
+    "school/judges/test_tried_answers",
+}
 
 
 def rooms() -> set[str]:

@@ -17,8 +17,9 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from course_lib.db import create_session_factory
 from course_lib.lab.sql import Statements, watch
 from course_lib.models import User
+from course_lib.school.attempts.given_session import PASSED_BY, SESSION_NOT_USED, passed_by
 from course_lib.school.attempts.lettered_answer import NotLetters, letters_in
-from course_lib.school.attempts.lines_as_function import program_of
+from course_lib.school.attempts.lines_as_function import FILE, program_of
 from course_lib.school.attempts.sandbox import check_call, finished, guarded
 from course_lib.school.attempts.verdicts import NotYet
 
@@ -72,15 +73,20 @@ class Attempt:
         """What the function returns, or the `expected` error that it raised. Raises NotYet for any other mishap."""
         called = function or self.answer
         check_call(called, arguments)
-        try:
-            async with self.running(called, expected=expected):
-                return await finished(called(*arguments))
-        except expected as error:
-            return error
-        except NotYet as fault:
-            if fault.misconception == "error in the code":
-                fault.told = f"{fault.told.rstrip('.')}. That was the call `{_in_words(called, arguments)}`."
-            raise
+        given = next((each for each in arguments if isinstance(each, AsyncSession)), None)
+        with passed_by(given, self.engine) as strangers:
+            try:
+                async with self.running(called, expected=expected):
+                    result = await finished(called(*arguments))
+            except expected as error:
+                result = error
+            except NotYet as fault:
+                self.require(not strangers(), SESSION_NOT_USED, PASSED_BY.format(name=self.name))
+                if fault.raised:
+                    fault.told = f"{fault.told} That was the call `{_in_words(called, arguments)}`."
+                raise
+        self.require(not strangers(), SESSION_NOT_USED, PASSED_BY.format(name=self.name))
+        return result
 
     def not_yet(self, misconception: str, told: str) -> NotYet:
         """The diagnosis, with the statements of the last call as evidence."""
@@ -147,7 +153,7 @@ class Attempt:
 
     def program(self, lines: Sequence[str], *, first: str, names: Mapping[str, Any]) -> Callable[..., Any]:
         """The function that `first` begins and `lines` go on, made to run. Raises NotYet where they are no Python."""
-        file = f"<the lines of {self.name}, {self.chance.random()}>"  # its own, for each has its own lines
+        file = f"{FILE}{self.name}, {self.chance.random()}>"  # its own, for each has its own lines
         try:
             return program_of(lines, first=first, names=names, file=file)
         except SyntaxError as error:

@@ -1,17 +1,20 @@
 """An error in a learner's words: their own line, what it raised, and what Python says of it without the noise."""
 
 import linecache
+from textwrap import shorten
 from traceback import walk_tb
 from types import CodeType
 
 from sqlalchemy.exc import DBAPIError, MissingGreenlet
 
 from course_lib.lab.markdown_note import without_noise
+from course_lib.school.attempts.lines_as_function import is_program
+from course_lib.school.attempts.raw_errors import NOT_LOADED, meaning_of
 from course_lib.school.attempts.verdicts import NotAttempted, NotYet
 from course_lib.school.attempts.whose_frame import is_theirs, last_frame
 
 LOST_COROUTINE = "'coroutine' object"
-NOT_LOADED = "to look at it asks the database, and there is no `await` to wait with. It is expired or was never loaded."
+LONGEST = 240  # letters of a message: two lines on a screen
 
 
 def explained(error: BaseException, code: CodeType | None) -> NotYet | NotAttempted | None:
@@ -22,18 +25,26 @@ def explained(error: BaseException, code: CodeType | None) -> NotYet | NotAttemp
     frame, number = lines[-1]
     if isinstance(error, NotImplementedError) and last_frame(error) is frame:
         return NotAttempted()
-    line = f"Line {number}, `{linecache.getline(frame.f_code.co_filename, number).strip()}`,"
-    if LOST_COROUTINE in str(error):
-        return NotYet(
-            "missing await", f"{line} uses a call that nobody awaited: {error}. Put `await` before it."
-        )
-    return NotYet("error in the code", f"{line} raises {told(error)}")
+    source = linecache.getline(frame.f_code.co_filename, number).strip()
+    line = f"`{source}`," if is_program(frame.f_code.co_filename) else f"Line {number}, `{source}`,"
+    meaning = meaning_of(_inner(error))
+    name, advice = (meaning.name, meaning.advice) if meaning else ("error in the code", "")
+    raised = f"{line} raises {told(error)}".rstrip(".")
+    return NotYet(name, f"{raised}. {advice}".strip(), raised=True)
 
 
 def told(error: BaseException) -> str:
     """The name of the error, the driver's own where there is one, and its message without the noise."""
+    error = _inner(error)
     if isinstance(getattr(error, "orig", error), MissingGreenlet):
         return f"MissingGreenlet: {NOT_LOADED}"
     name = type(error.driver_exception if isinstance(error, DBAPIError) else error).__name__
-    message = without_noise(error)
+    message = shorten(without_noise(error), LONGEST, placeholder=" …")
     return f"{name}: {message}" if message else name
+
+
+def _inner(error: BaseException) -> BaseException:
+    """A TaskGroup puts even a single error into a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

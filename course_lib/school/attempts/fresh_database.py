@@ -21,7 +21,12 @@ STRANGERS = ("ada", "bo", "chidi", "dana", "eske")
 
 @asynccontextmanager
 async def attempting(
-    answer: Callable[..., Any], database: str, blocks: Mapping[str, str], *, hidden: bool
+    answer: Callable[..., Any],
+    database: str,
+    blocks: Mapping[str, str],
+    *,
+    hidden: bool,
+    kind: type[Attempt] = Attempt,
 ) -> AsyncIterator[Attempt]:
     """An attempt on a fresh database; afterwards nothing of it is left, no connection and no task."""
     engine = create_engine(fresh_url(database), pool_size=20)
@@ -30,7 +35,7 @@ async def attempting(
         stack.push_async_callback(_end_threads, threads)
         stack.push_async_callback(engine.dispose)
         await _fill(engine, hidden=hidden)
-        attempt = Attempt(answer, engine, blocks, hidden=hidden)
+        attempt = kind(answer, engine, blocks, hidden=hidden)
         stack.push_async_callback(attempt.close)
         stack.push_async_callback(_end, tasks)
         yield attempt

@@ -10,9 +10,11 @@ class NotAttempted(Exception):
 class NotYet(Exception):
     """The answer is not right yet: the name of the misconception, and what was called, what happened, what was asked.
 
-    `sent` are the statements to be shown as evidence.
+    `sent` are the statements to be shown as evidence; `raised` tells that the learner's code raised an error.
     """
 
-    def __init__(self, misconception: str, told: str, *, sent: Statements | None = None) -> None:
-        self.misconception, self.told, self.sent = misconception, told, sent
+    def __init__(
+        self, misconception: str, told: str, *, sent: Statements | None = None, raised: bool = False
+    ) -> None:
+        self.misconception, self.told, self.sent, self.raised = misconception, told, sent, raised
         super().__init__(f"{misconception}: {told}")

@@ -4,6 +4,7 @@ await check("07.2", load_posts)        # not attempted, not yet (and why), or pa
 hint("07.2")                           # the next hint, and in the end the solution
 
 assessing     puts an answer to its judge, on each database that the judge names
+swallowed     whether an answer hides an error that it knows nothing of
 other_answer  the good answer that a learner did not write
 memory        what was tried and hinted
 checks        check and grade: what they show

@@ -3,20 +3,23 @@
 import ast
 import inspect
 import textwrap
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from course_lib.lab.markdown_note import Note
 from course_lib.lab.postgres import PostgresUnavailable
 from course_lib.lab.sql import Statements
+from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.fresh_database import attempting
 from course_lib.school.attempts.sandbox import check_call
 from course_lib.school.attempts.time_limit import TookTooLong, hangs
 from course_lib.school.attempts.verdicts import NotAttempted, NotYet
+from course_lib.school.checking.swallowed import BrokenConnection, CameOut
 from course_lib.school.exercises.outcomes import NOT_ATTEMPTED, NOT_YET, PASSED
 from course_lib.school.exercises.solutions import Exercise, read
 from course_lib.school.judges import judge_of
-from course_lib.school.judges.registry import POSTGRES
+from course_lib.school.judges.registry import POSTGRES, SQLITE
 from course_lib.school.learner import copies
 
 
@@ -78,6 +81,8 @@ async def _on_each_database(exercise: Exercise, answer: Any, remarks: list[str],
             raise
         except PostgresUnavailable as reason:
             remarks.append(f"Checked on SQLite alone: {reason}")
+    with suppress(CameOut):
+        await _attempt(exercise, answer, SQLITE, hidden=hidden, kind=BrokenConnection)
 
 
 def _not_yet(exercise: Exercise, answer: object, fault: NotYet, remarks: list[str]) -> Outcome:
@@ -98,8 +103,10 @@ def _given(exercise: Exercise) -> list[str]:
     )
 
 
-async def _attempt(exercise: Exercise, answer: Any, database: str, *, hidden: bool) -> None:
-    async with attempting(answer, database, exercise.blocks, hidden=hidden) as attempt:
+async def _attempt(
+    exercise: Exercise, answer: Any, database: str, *, hidden: bool, kind: type[Attempt] = Attempt
+) -> None:
+    async with attempting(answer, database, exercise.blocks, hidden=hidden, kind=kind) as attempt:
         await judge_of(exercise.id, exercise.lesson).run(attempt)
 
 

@@ -39,8 +39,11 @@ STEPS = {
     "lessons": f"{NBVAL} {NOTEBOOKS}",
     "tests": "pytest -n 2 --dist loadfile",
 }
-ON_REQUEST = {"browser": "pytest -m browser tests/browser"}
-"""Run only where they are named: the browser is no part of the kit's environment."""
+ON_REQUEST = {
+    "browser": "pytest -m browser tests/browser",
+    "mutants": "pytest -n 2 -m mutants tests/mutants",
+}
+"""Run only where they are named: the browser is no part of the kit's environment, and mutants are many."""
 
 
 def lab(folder: Path | None, port: int, no_browser: bool) -> int:
@@ -65,7 +68,7 @@ def lab(folder: Path | None, port: int, no_browser: bool) -> int:
 
 
 def test(steps: Sequence[str]) -> int:
-    """check the kit: code, types, tests, lessons; or only the STEPs named (browser runs only so)"""
+    """check the kit: code, types, tests, lessons; or only the STEPs named (browser and mutants run only so)"""
     _prefer_this_environment()
     os.environ.setdefault(
         "COURSE_ROWS", "100000"

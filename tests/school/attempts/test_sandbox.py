@@ -209,7 +209,9 @@ async def test_a_forgotten_await_is_named_where_the_next_step_fails(kind: str) -
 
 async def test_an_error_is_told_with_the_call_that_raised_it() -> None:
     told = await diagnosis_of(answer_of("async def look(session, key):\n    raise KeyError(key)"), 3)
-    assert told.told.endswith("raises KeyError: 3. That was the call `look(session, 3)`.")
+    assert told.told.endswith(
+        "raises KeyError: 3. Which keys are there? That was the call `look(session, 3)`."
+    )
 
 
 MAIL = """
@@ -221,7 +223,7 @@ MAIL = """
 
 async def test_an_error_is_told_with_the_learners_own_line() -> None:
     told = await diagnosis_of(answer_of(MAIL))
-    assert told.misconception == "error in the code"
+    assert told.misconception == "None used"
     assert "Line 3, `return user.email`, raises AttributeError: 'NoneType' object has no" in told.told
 
 

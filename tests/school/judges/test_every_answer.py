@@ -3,13 +3,12 @@
 import ast
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from learners import written
+from answers import answer_to
 
 from course_lib.school import judges
 from course_lib.school.checking.assessing import assess
@@ -38,21 +37,6 @@ each_wrong_answer = pytest.mark.parametrize(
 visible_and_hidden = pytest.mark.parametrize("hidden", [False, True], ids=["visible", "hidden"])
 
 
-def function(exercise: Exercise, source: str) -> Callable[..., Any]:
-    """What the notebook makes of an answer, behind its setup cell."""
-    exec(compile(imports_of(exercise.setup), "<setup>", "exec"), names := dict[str, Any]())
-    del names["__builtins__"]
-    return written(source, **names)
-
-
-def imports_of(setup: str) -> ast.Module:
-    """The setup cell without the database that it opens for trying things out."""
-    lines: list[ast.stmt] = [
-        line for line in ast.parse(setup).body if isinstance(line, ast.Import | ast.ImportFrom)
-    ]
-    return ast.Module(lines, type_ignores=[])
-
-
 @pytest.fixture(scope="module")
 def released() -> dict[str, str]:
     """The exercises as the learner gets them."""
@@ -67,28 +51,28 @@ def released() -> dict[str, str]:
 
 @each_exercise
 async def test_the_stub_is_not_attempted(exercise: Exercise, released: dict[str, str]) -> None:
-    outcome = await assess(exercise, function(exercise, released[exercise.id]))
+    outcome = await assess(exercise, answer_to(exercise, released[exercise.id]))
     assert outcome.state == NOT_ATTEMPTED
 
 
 @each_exercise
 @visible_and_hidden
 async def test_the_solution_passes(exercise: Exercise, hidden: bool) -> None:
-    outcome = await assess(exercise, function(exercise, exercise.answer), hidden=hidden)
+    outcome = await assess(exercise, answer_to(exercise, exercise.answer), hidden=hidden)
     assert (outcome.state, outcome.told, outcome.remarks) == (PASSED, "", [])
 
 
 @each_exercise
 @visible_and_hidden
 async def test_the_other_right_answer_passes(exercise: Exercise, hidden: bool) -> None:
-    outcome = await assess(exercise, function(exercise, exercise.other), hidden=hidden)
+    outcome = await assess(exercise, answer_to(exercise, exercise.other), hidden=hidden)
     assert (outcome.state, outcome.told, outcome.remarks) == (PASSED, "", [])
 
 
 @each_wrong_answer
 @visible_and_hidden
 async def test_a_wrong_answer_gets_its_own_diagnosis(exercise: Exercise, name: str, hidden: bool) -> None:
-    outcome = await assess(exercise, function(exercise, exercise.wrong[name]), hidden=hidden)
+    outcome = await assess(exercise, answer_to(exercise, exercise.wrong[name]), hidden=hidden)
     is_given = exercise.wrong[name] == exercise.given
     assert (outcome.misconception, outcome.state) == (name, NOT_ATTEMPTED if is_given else NOT_YET)
 

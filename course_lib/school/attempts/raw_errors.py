@@ -1,0 +1,252 @@
+"""What a raw error of Python, SQLAlchemy or a driver means to a learner: one table, the special before the general."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy.exc import DBAPIError
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """`errors` are names of classes, of which the error or one of its ancestors has one; `says` is a pattern that its
+    message matches somewhere. `name` is the misconception, and `advice` what to do about it.
+    """
+
+    name: str
+    errors: str
+    says: str
+    advice: str
+
+    def fits(self, kinds: set[str], message: str) -> bool:
+        return not kinds.isdisjoint(self.errors.split()) and bool(
+            re.search(self.says, message, re.IGNORECASE)
+        )
+
+
+NOT_LOADED = "to look at it asks the database, and there is no `await` to wait with. It is expired or was never loaded."
+
+MEANINGS = [
+    # await and async
+    Meaning("missing await", "BaseException", "coroutine", "Put `await` before that call."),
+    Meaning(
+        "missing async",
+        "TypeError",
+        r"not support the context manager protocol|_GeneratorContextManager.*synchronous",
+        "Write `async with`: opening and closing it wait for the database.",
+    ),
+    Meaning(
+        "async too much",
+        "TypeError",
+        "not support the asynchronous context manager|requires an object with __aiter__",
+        "There is nothing to wait for: leave `async` out.",
+    ),
+    Meaning(
+        "await too much",
+        "TypeError",
+        "can't be used in 'await'|asyncio.Future, a coroutine or an awaitable is required",
+        "That call gives its result at once: only what is `async` is awaited.",
+    ),
+    Meaning("not loaded", "MissingGreenlet", "", "Load it in the query, or read it before it expires."),
+    Meaning(
+        "not loaded",
+        "InvalidRequestError",
+        "lazy='raise'",
+        "The query has to ask for it: `options(selectinload(…))` or `joinedload`.",
+    ),
+    # sessions and transactions
+    Meaning(
+        "session closed too early",
+        "DetachedInstanceError",
+        "",
+        "The object's session has been closed. Read what you need before its block ends.",
+    ),
+    Meaning(
+        "session left broken",
+        "PendingRollbackError",
+        "",
+        "A statement was refused before, and its transaction cannot go on. A savepoint (`begin_nested`) around that "
+        "statement alone would have kept the rest.",
+    ),
+    Meaning(
+        "session shared by tasks",
+        "InvalidRequestError IllegalStateChangeError InterfaceError",
+        "concurrent operations|operation is in progress|another operation|already in progress|can't be called here",
+        "A session belongs to one task at a time: give each task its own.",
+    ),
+    Meaning(
+        "begun twice",
+        "InvalidRequestError",
+        "already begun",
+        "The session has begun by itself with its first statement. Open the block before that, or use `begin_nested`.",
+    ),
+    Meaning(
+        "transaction ended inside its block",
+        "InvalidRequestError ResourceClosedError",
+        "closed transaction|transaction is (inactive|closed)|this connection is closed",
+        "The block of `begin()` ends the transaction itself: a commit or rollback inside ends it too early.",
+    ),
+    Meaning(
+        "result read too late", "ResourceClosedError", "", "Read its rows first, inside the block, and once."
+    ),
+    Meaning(
+        "not an object of a model", "UnmappedInstanceError", "", "A session keeps objects of mapped classes."
+    ),
+    Meaning(
+        "not a model", "UnmappedClassError NoInspectionAvailable", "", "A mapped class was expected there."
+    ),
+    Meaning("row gone", "StaleDataError", "", "The row was changed or deleted by somebody else meanwhile."),
+    # what a statement is, and its values
+    Meaning(
+        "placeholder in quotes",
+        "ArgumentError",
+        "doesn't define a bound parameter",
+        "Inside quotes `:name` is text. A placeholder stands by itself, and the driver adds what it needs.",
+    ),
+    Meaning(
+        "placeholder of a driver",
+        "OperationalError ProgrammingError",
+        r'near "%"|at or near "%"|near "\?"|at or near "\?"',
+        "In `text()` a placeholder is written `:name`, for every driver.",
+    ),
+    Meaning(
+        "value not given",
+        "StatementError InvalidRequestError",
+        "value is required for bind parameter",
+        "Each placeholder of a statement needs its value.",
+    ),
+    Meaning(
+        "SQL as bare text",
+        "ObjectNotExecutableError ArgumentError",
+        "not an executable object|should be explicitly declared as text",
+        "A statement is built with `select`, `insert`, `update`, `delete`, or put into `text(…)`.",
+    ),
+    Meaning(
+        "flush missing",
+        "IntegrityError",
+        r"NOT NULL.*_id\b|null value in column \"\w+_id\"",
+        "A new object has no id until it is flushed: `await session.flush()` sends its INSERT.",
+    ),
+    Meaning(
+        "value missing",
+        "IntegrityError",
+        "NOT NULL|null value",
+        "A column that may not be NULL got no value.",
+    ),
+    Meaning(
+        "refused: there already",
+        "IntegrityError",
+        "UNIQUE|duplicate key",
+        "A row with this value is there. Look at what the task wants in that case.",
+    ),
+    Meaning(
+        "refused: a reference",
+        "IntegrityError",
+        "FOREIGN KEY|foreign key",
+        "A row that is pointed to has to be there first, and goes last.",
+    ),
+    Meaning(
+        "refused: a rule of the table",
+        "IntegrityError",
+        "CHECK|check constraint",
+        "The table forbids this value.",
+    ),
+    Meaning(
+        "value does not fit", "DataError NumericValueOutOfRangeError StringDataRightTruncationError", "", ""
+    ),
+    Meaning("value does not fit", "DBAPIError", "too long for type|out of range|too large|invalid input", ""),
+    Meaning(
+        "type not understood",
+        "DBAPIError",
+        "type '?[\\w.]+'? is not supported|invalid input for query argument|expected str|got type",
+        "The driver cannot send a value of this type: give it the value itself, a number, a text or a time.",
+    ),
+    Meaning(
+        "no such column",
+        "DBAPIError",
+        "no such column|column .* does not exist",
+        "How is it called in the model?",
+    ),
+    Meaning(
+        "no such table",
+        "DBAPIError",
+        "no such table|relation .* does not exist",
+        "How is it called in the model?",
+    ),
+    Meaning("write lock refused", "DBAPIError", "locked", "Another transaction was writing at this moment."),
+    Meaning(
+        "refused for another transaction",
+        "DBAPIError",
+        "deadlock|could not serialize|lock timeout|could not obtain lock",
+        "Another transaction was in its way.",
+    ),
+    Meaning(
+        "not SQL of this database",
+        "DBAPIError",
+        "syntax error|no such function|function .* does not exist|unrecognized|not supported",
+        "This database does not know these words. What SQLAlchemy builds is right for each of them.",
+    ),
+    Meaning(
+        "pool used up",
+        "TimeoutError",
+        "QueuePool",
+        "Every connection is in use: which ones were not given back?",
+    ),
+    Meaning(
+        "no row found",
+        "NoResultFound",
+        "",
+        "`scalar_one_or_none()` gives None for it; what did the task ask for?",
+    ),
+    Meaning("several rows found", "MultipleResultsFound", "", "The query is not as narrow as it was meant."),
+    Meaning(
+        "statement not well formed",
+        "ArgumentError CompileError InvalidRequestError NoForeignKeysError AmbiguousForeignKeysError",
+        "",
+        "SQLAlchemy cannot build a statement out of it.",
+    ),
+    # the course's own library
+    Meaning("refused by the library", "CourseError", "", ""),
+    Meaning("value not valid", "ValidationError", "", "The schema refuses it."),
+    # Python
+    Meaning(
+        "None used", "AttributeError TypeError", "NoneType", "Where can it be None: a row that is not there?"
+    ),
+    Meaning("name not known", "NameError", "", "Is it written like this elsewhere, and is its cell run?"),
+    Meaning("no such attribute", "AttributeError", "", "What kind of object is it?"),
+    Meaning(
+        "wrong arguments",
+        "TypeError",
+        r"required (positional|keyword)|unexpected keyword|positional arguments? but|multiple values|takes no arg",
+        "Look at how it is called.",
+    ),
+    Meaning(
+        "called too early",
+        "TypeError",
+        "not callable",
+        "A function is handed on by its name, without parentheses.",
+    ),
+    Meaning("wrong type", "TypeError", "", "What kind of object is it?"),
+    Meaning("key not there", "KeyError", "", "Which keys are there?"),
+    Meaning("nothing at that place", "IndexError", "", "How many are there? An empty list has no first one."),
+    Meaning("wrong value", "ValueError", "", ""),
+    Meaning("calls itself without end", "RecursionError", "", ""),
+    Meaning("assertion of your own", "AssertionError", "", ""),
+    Meaning("took too long", "TimeoutError", "", "What was it waiting for?"),
+    Meaning("import not possible", "ImportError", "", "The packages of the course are enough."),
+]
+
+
+def meaning_of(error: BaseException) -> Meaning | None:
+    """The first of the table that fits, by the error or the driver's own behind it."""
+    kinds, message = {kind.__name__ for kind in _kinds(error)}, str(getattr(error, "orig", None) or error)
+    return next((each for each in MEANINGS if each.fits(kinds, message)), None)
+
+
+def _kinds(error: BaseException) -> Iterator[type]:
+    yield from type(error).__mro__
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        yield from type(error.orig).__mro__
+        yield from type(error.driver_exception).__mro__
+    elif original := getattr(error, "orig", None):  # StatementError
+        yield from type(original).__mro__

@@ -1,0 +1,29 @@
+"""An answer that hides a broken connection does not pass, whatever else it does right."""
+
+import pytest
+from answers import answer_to
+
+from course_lib.school.checking.assessing import assess
+from course_lib.school.exercises.outcomes import NOT_YET, PASSED
+from course_lib.school.exercises.solutions import find
+
+PEOPLE = """
+async def people(session):
+    {before}
+        users = select(User).options(selectinload(User.posts).selectinload(Post.tags)).order_by(User.id)
+        return (await session.scalars(users)).all()
+    {after}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ("if True:", "", (PASSED, "")),
+        ("try:", "except Exception: return []", (NOT_YET, "error swallowed")),
+        ("try:", "except Exception: raise RuntimeError from None", (PASSED, "")),
+    ],
+)
+async def test_an_error_goes_on_to_the_caller(before: str, after: str, verdict: tuple[str, str]) -> None:
+    outcome = await assess(find("07.1"), answer_to(find("07.1"), PEOPLE.format(before=before, after=after)))
+    assert (outcome.state, outcome.misconception) == verdict

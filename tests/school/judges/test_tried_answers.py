@@ -1,0 +1,34 @@
+"""Answers that people have written, wrong ones and right ones: each gets the verdict that stands above it."""
+
+import re
+
+import pytest
+from answers import answer_to
+from tried_answers import Tried, tried
+
+from course_lib.school.checking.assessing import assess
+from course_lib.school.exercises.outcomes import PASSED
+from course_lib.school.exercises.solutions import find
+
+LINES, COLUMNS = 5, 110
+
+
+@pytest.mark.parametrize("each", [*tried()], ids=lambda each: f"{each.exercise} {each.what}")
+async def test_an_answer_gets_its_verdict(each: Tried) -> None:
+    outcome = await assess(find(each.exercise), answer_to(find(each.exercise), each.source))
+    assert (outcome.misconception or outcome.state, shape(outcome.told)) == (each.verdict, [])
+
+
+def shape(told: str) -> list[str]:
+    """What is wrong with how it is told."""
+    lines = sum(-(-len(line) // COLUMNS) or 1 for line in told.splitlines())
+    faults = {
+        "too long": lines > LINES,
+        "an address": re.search(r" at 0x|https?://", told),
+    }
+    return [fault for fault, there in faults.items() if there]
+
+
+def test_passed_is_the_verdict_of_right_answers() -> None:
+    verdicts = [each.verdict for each in tried()]
+    assert verdicts.count(PASSED) > 0
