@@ -177,7 +177,7 @@ class Keyset(Generic[T]):
         columns = [key.column for key in self.keys]
         listing = self.rows.with_only_columns(*columns, maintain_column_froms=True)
         told = listing.order_by(*(key.order() for key in self.keys)).compile()
-        return repr((str(told), told.params, [column.type for column in columns]))
+        return repr((str(told), told.construct_params(), [column.type for column in columns]))
 
     async def get_page(
         self, session: AsyncSession, *, limit: int = 20, cursor: str | None = None

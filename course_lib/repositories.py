@@ -149,9 +149,10 @@ class BaseRepository(Generic[M]):
 
     def _possible(self, key: int) -> int | None:
         """The key as an int, or None for a number that its column cannot hold. Raises OutOfRange."""
-        if isinstance(key, bool) or not hasattr(key, "__index__"):
-            raise OutOfRange(self._key_name, key, 1, 2**self._key_bits - 1)
-        number = index(key)
+        try:
+            number = index(None if isinstance(key, bool) else key)  # type: ignore[arg-type]
+        except TypeError:
+            raise OutOfRange(self._key_name, key, 1, 2**self._key_bits - 1) from None
         return number if number.bit_length() <= self._key_bits else None
 
     def _check(self, fields: Iterable[str]) -> None:
@@ -201,8 +202,14 @@ class TagRepository(BaseRepository[Tag]):
         return (await self.session.scalars(select(Tag).where(Tag.name == name))).one()
 
 
+LOCK = select(Account).where(Account.id.in_(bindparam("keys", expanding=True))).order_by(Account.id)
+PAYER, PAYEE = bindparam("payer", type_=Integer), bindparam("payee", type_=Integer)
+CHANGE = case((Account.id == PAYER, -bindparam("amount", type_=BigInteger)), else_=bindparam("amount"))
+MOVE = update(Account).where(Account.id.in_((PAYER, PAYEE))).values(balance=Account.balance + CHANGE)
+
+
 class AccountRepository(BaseRepository[Account]):
-    """A balance changes by a transfer alone."""
+    """A balance changes by a transfer alone. To build such a statement takes as long as to send it: it is made once."""
 
     model = Account
     protected = BaseRepository.protected | {"balance"}
@@ -215,17 +222,15 @@ class AccountRepository(BaseRepository[Account]):
         that points to an account need not wait. SQLite has no locks on rows: there the whole transaction has to begin
         with the write lock."""
         possible = [number for key in keys if (number := self._possible(key)) is not None]
-        rows = select(Account).where(Account.id.in_(possible)).order_by(Account.id)
-        rows = rows.with_for_update(key_share=True)
-        found = await self.session.scalars(rows, execution_options={"populate_existing": True})
+        rows, options = LOCK.with_for_update(key_share=True), {"populate_existing": True}
+        found = await self.session.scalars(rows, {"keys": possible}, execution_options=options)
         return {account.id: account for account in found}
 
     async def move(self, payer: int, payee: int, amount: int) -> None:
         """Change both balances, which are locked, in one statement; accounts in the session show it."""
-        change = case((Account.id == payer, -amount), else_=amount)
-        both = update(Account).where(Account.id.in_((payer, payee))).values(balance=Account.balance + change)
+        values = {"payer": payer, "payee": payee, "amount": amount}
         options = {"populate_existing": True, "synchronize_session": False}
-        await self.session.scalars(both.returning(Account), execution_options=options)
+        await self.session.scalars(MOVE.returning(Account), values, execution_options=options)
 
 
 class TransferRepository(BaseRepository[Transfer]):

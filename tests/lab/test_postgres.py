@@ -305,6 +305,17 @@ async def test_databases_of_dead_processes_are_dropped_and_lasting_ones_stay(
     assert {"course", mine.database} <= set(left)
 
 
+def test_many_databases_of_dead_processes_are_dropped_a_few_at_a_time(server: Server) -> None:
+    """A program that had hundreds, such as a class that was graded, must not keep the next one waiting."""
+    for number in range(6):
+        server.sql(f"CREATE DATABASE tmp_999999_1_{number:06x}")
+    left = []
+    for _ in range(3):
+        server.create_database()
+        left.append(server.sql("SELECT datname FROM pg_database").count("tmp_999999_1_"))
+    assert left == [2, 0, 0]
+
+
 async def test_a_lasting_database_keeps_its_rows_and_a_dropped_one_is_gone(server: Server) -> None:
     await ask(server.create_database("course"), "CREATE TABLE kept ()")
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from course_lib.lab.postgres.cluster import Cluster, kill_all, wait_for
@@ -18,6 +19,10 @@ from course_lib.lab.processes import identity, is_alive
 
 if TYPE_CHECKING:
     import sqlalchemy
+
+
+DROPPED_AT_ONCE = 4
+"""Databases that ended programs have left. More of them would keep others waiting for the lock: the next one goes on."""
 
 
 def shared() -> "Server":
@@ -101,7 +106,7 @@ class Server(Cluster):
         name = _checked(name or f"tmp_{identity(os.getpid())}_{secrets.token_hex(3)}")
         with self.locked():
             present = self.sql("SELECT datname FROM pg_database").split()
-            for database in filter(_is_abandoned, present):
+            for database in islice(filter(_is_abandoned, present), DROPPED_AT_ONCE):
                 self.drop_database(database)
             if name not in present:
                 self.sql(f'CREATE DATABASE "{name}"')
