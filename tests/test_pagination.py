@@ -15,6 +15,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Numeric,
+    bindparam,
     case,
     delete,
     func,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, joinedload, mapped_column, relationship
 
@@ -388,6 +390,11 @@ def test_what_is_no_column_of_the_listing_is_refused_as_a_key(key: Any) -> None:
 def test_what_cannot_be_compared_or_written_down_is_refused_as_a_key(key: Any) -> None:
     with pytest.raises(StatementRefused, match="no key for a cursor"):
         Keyset(select(Odd), key, secret="s")
+
+
+def test_a_placeholder_without_a_value_is_named_when_the_listing_is_made() -> None:
+    with pytest.raises(InvalidRequestError, match="required for bind parameter 'name'"):
+        Keyset(select(Post).where(Post.title == bindparam("name")), secret="s")
 
 
 @pytest.mark.parametrize("cursor", [5, 1.5, b"x", ["x"], {}, True])

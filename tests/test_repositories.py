@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import numpy
 import pytest
 from sqlalchemy import (
     BigInteger,
@@ -43,7 +44,7 @@ from course_lib.repositories import (
 
 EVE = {"email": "eve@example.org", "username": "eve", "hashed_password": "hash"}
 NO_ROW = [0, -1, MAX_ID, MAX_ID + 1, 2**63, -(2**63), 10**30]
-NO_KEY: list[Any] = ["1", True, 1.0, None, b"1", (1,)]
+NO_KEY: list[Any] = ["1", True, 1.0, None, b"1", (1,), numpy.array([1, 2])]
 UNBOUND = AsyncSession()
 """A session that could send nothing anywhere."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 DROPPED_AT_ONCE = 4
-"""Databases that ended programs have left. More of them would keep others waiting for the lock: the next one goes on."""
+"""Databases that ended programs have left. More would keep others waiting for the lock: the next caller goes on."""
 
 
 def shared() -> "Server":
