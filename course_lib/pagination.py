@@ -141,7 +141,7 @@ def _rows_behind(keys: Sequence[SortKey], values: Sequence[Any], pairs: bool) ->
     if not keys:
         return false()
     first, value, down = keys[0], values[0], keys[0].descending
-    if pairs and all(key.descending == down and not key.nullable for key in keys):
+    if (pairs or not keys[1:]) and all(key.descending == down and not key.nullable for key in keys):
         row, last = tuple_(*(key.value for key in keys)), tuple_(*values)
         return row < last if down else row > last
     others = _rows_behind(keys[1:], values[1:], pairs)
@@ -192,8 +192,7 @@ class Keyset(Generic[T]):
         pairs = session.get_bind(self.model).dialect.name != "sqlite"  # which searches one column alone
         for search in self._searches(pairs, backwards, tuple(value is None for value in values)):
             if len(rows) <= limit:
-                found = await session.execute(search, given | {"wanted": limit + 1 - len(rows)})
-                rows += found.unique()
+                rows += (await session.execute(search, given | {"wanted": limit + 1 - len(rows)})).unique()
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
@@ -217,7 +216,8 @@ class Keyset(Generic[T]):
             del parts[0]
         searches = [rows.where(*split[null]) for null in parts]
         if nulls and parts:
-            searches[0] = searches[0].where(_rows_behind(known[parts[0] :], last[parts[0] :], pairs))
+            behind = _rows_behind(known[parts[0] :], last[parts[0] :], pairs)
+            searches[0] = (searches[0] if parts[0] else rows).where(behind)  # behind a value stands no NULL
         return searches
 
     def _write(self, backwards: bool, values: Sequence[Any]) -> str:
