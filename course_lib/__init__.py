@@ -1,11 +1,12 @@
-"""A small library of database patterns with async SQLAlchemy, one module per pattern, to be read from top to bottom.
+"""A small library of database patterns with async SQLAlchemy, one module per pattern,
+to be read from top to bottom.
 
     errors          what can go wrong, by name
     settings        where the database is: COURSE_DATABASE
     db              engine, session factory, Base, UTC timestamps, one spelling of names
     models          User, Post, Tag, Account, Transfer
     eager_loading   what to fetch along with a row
-    statements      which of them give each row once, so that they can be listed and counted
+    statements      which statements give each row once, and can be listed
     pagination      pages by number and pages by key
     repositories    where the queries live; they flush and never commit
     transactions    unit of work, transfer_funds, retry; the only place that commits
@@ -16,9 +17,11 @@
     routers         parse, call one service method, answer
     app             put together; one table from errors to status codes
 
-A module imports only modules above it. Two more storeys stand on these patterns, and each imports only what is below:
+A module imports only modules above it. Two more storeys stand on these patterns, and
+each imports only what is below:
 
-    lab             instruments and stages: they work on anybody's engine and models
-    school          the course around them: exercises and judges, a learner's copy, a class, the program `course`
+    lab             instruments and stages, for anybody's engine and models
+    school          the course around them: exercises, learners, a class, `course`
 
-Every pattern runs without the two. An import has no effect: no engine, no file, no read of the environment."""
+Every pattern runs without the two. An import has no effect: no engine, no file, no read
+of the environment."""

@@ -1,4 +1,5 @@
-"""Put together: `uvicorn --factory course_lib.app:create_app`, and one table from errors to status codes."""
+"""Put together: `uvicorn --factory course_lib.app:create_app`, and one table from
+errors to status codes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,18 +21,30 @@ from course_lib.settings import cursor_secret, database_url, timeouts
 
 STATUS: dict[type[errors.CourseError], int] = {
     errors.NotFound: 404,
-    **dict.fromkeys((errors.AlreadyExists, errors.InUse, errors.InsufficientFunds), 409),
-    **dict.fromkeys((errors.SameAccount, errors.OutOfRange, errors.UnknownField, errors.ProtectedField), 422),
+    **dict.fromkeys(
+        (errors.AlreadyExists, errors.InUse, errors.InsufficientFunds), 409
+    ),
+    **dict.fromkeys(
+        (
+            errors.SameAccount,
+            errors.OutOfRange,
+            errors.UnknownField,
+            errors.ProtectedField,
+        ),
+        422,
+    ),
     **dict.fromkeys((errors.InvalidCursor, errors.KeyReused), 422),
     errors.Conflict: 503,
 }
 
-OPEN_TO_ALL = """Nobody logs in yet: whoever reaches this application may read and change everything in it.
-How to mend that: https://fastapi.tiangolo.com/tutorial/security/"""
+OPEN_TO_ALL = """Nobody logs in yet: whoever reaches this application may read and
+change everything in it. How to mend that:
+https://fastapi.tiangolo.com/tutorial/security/"""
 
 
 def create_app(engine: AsyncEngine | None = None) -> FastAPI:
-    """The web application on `engine` (default: on COURSE_DATABASE), which it disposes of when it shuts down."""
+    """The web application on `engine` (default: on COURSE_DATABASE), which it disposes
+    of when it shuts down."""
     secret = cursor_secret(one_process=engine is not None)
     engine = engine or create_engine(database_url(), timeouts=timeouts())
 
@@ -41,7 +54,9 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
         await engine.dispose()
 
     # Its pages ask no other host for their parts.
-    app = FastAPIOffline(docs_url=None, title="Course", description=OPEN_TO_ALL, lifespan=lifespan)
+    app = FastAPIOffline(
+        docs_url=None, title="Course", description=OPEN_TO_ALL, lifespan=lifespan
+    )
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.state.sessions = create_session_factory(engine)
     app.state.feed = feed(secret)
@@ -56,9 +71,17 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
 
 
 async def _docs() -> HTMLResponse:
-    """Swagger UI, with its language told to whoever reads it aloud; relative addresses hold behind any proxy."""
-    files = {"js": "swagger-ui-bundle.js", "css": "swagger-ui.css", "favicon": "favicon.png"}
-    parts: Any = {f"swagger_{part}_url": f"static-offline-docs/{file}" for part, file in files.items()}
+    """Swagger UI, with its language told to whoever reads it aloud; relative addresses
+    hold behind any proxy."""
+    files = {
+        "js": "swagger-ui-bundle.js",
+        "css": "swagger-ui.css",
+        "favicon": "favicon.png",
+    }
+    parts: Any = {
+        f"swagger_{part}_url": f"static-offline-docs/{file}"
+        for part, file in files.items()
+    }
     page = get_swagger_ui_html(openapi_url="./openapi.json", title="Course", **parts)
     return HTMLResponse(bytes(page.body).replace(b"<html>", b'<html lang="en">', 1))
 
@@ -76,7 +99,11 @@ def head_like_get(app: Any) -> Any:
 
 def _problem(status: int, detail: str, **more: Any) -> JSONResponse:
     headers = {"Retry-After": "1"} if status == 503 else None
-    return JSONResponse(Problem(detail=detail, **more).model_dump(exclude_defaults=True), status, headers)
+    return JSONResponse(
+        Problem(detail=detail, **more).model_dump(exclude_defaults=True),
+        status,
+        headers,
+    )
 
 
 async def _answer_course_error(request: Request, error: Any) -> JSONResponse:
@@ -84,13 +111,18 @@ async def _answer_course_error(request: Request, error: Any) -> JSONResponse:
 
 
 async def _answer_bad_request(request: Request, error: Any) -> JSONResponse:
-    """FastAPI's own answer repeats what was sent; a refused password belongs in no reply and in no log."""
-    told = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+    """FastAPI's own answer repeats what was sent; a refused password belongs in no
+    reply and in no log."""
+    told = "; ".join(
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+        for fault in error.errors()
+    )
     return _problem(422, told, faults=error.errors())
 
 
 async def _answer_database_error(request: Request, error: Any) -> JSONResponse:
-    """The database was not there to answer: come again. Anything else stays a server error, without its text."""
+    """The database was not there to answer: come again. Anything else stays a server
+    error, without its text."""
     if is_unavailable(error):
         return _problem(503, "the database cannot answer now; nothing was changed")
     raise error

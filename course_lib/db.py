@@ -1,7 +1,9 @@
-"""One engine per database and event loop, one session per piece of work, and timestamps that are always UTC.
+"""One engine per database and event loop, one session per piece of work, and timestamps
+that are always UTC.
 
-The SQLite part follows "Enabling Non-Legacy SQLite Transactional Modes" in SQLAlchemy's page on SQLite, the way with
-events, which every Python has: the driver starts no transaction by itself, so the engine says BEGIN."""
+The SQLite part follows "Enabling Non-Legacy SQLite Transactional Modes" in SQLAlchemy's
+page on SQLite, the way with events, which every Python has: the driver starts no
+transaction by itself, so the engine says BEGIN."""
 
 import re
 from datetime import UTC, datetime
@@ -11,7 +13,12 @@ from unicodedata import normalize
 from sqlalchemy import DateTime, MetaData, String, TypeDecorator, event, exc, inspect
 from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -20,56 +27,78 @@ from sqlalchemy.sql.expression import FunctionElement
 from course_lib.settings import Timeouts
 
 WRITE_LOCK_FIRST = {"sqlite_begin": "BEGIN IMMEDIATE"}
-"""Execution options of a connection or session that is going to write. PostgreSQL ignores them."""
+"""Execution options of a connection or session that is going to write. PostgreSQL
+ignores them."""
 
 READ_ONLY = {"sqlite_read_only": True, "postgresql_readonly": True}
-"""Execution options of a connection or session that is going to read: a statement that writes is refused."""
+"""Execution options of a connection or session that is going to read: a statement that
+writes is refused."""
 
 SQLITE_BUSY, SQLITE_LOCKED = 5, 6
-CONFLICTS = SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = "40001", "40P01", "55P03"
+CONFLICTS = SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = (
+    "40001",
+    "40P01",
+    "55P03",
+)
 UNAVAILABLE = ("08", "53", "57P", "57014")
-"""How SQLSTATE begins when the server is gone, shuts down, has no connection left, or stopped a slow statement."""
+"""How SQLSTATE begins when the server is gone, shuts down, has no connection left, or
+stopped a slow statement."""
 
 
 def create_engine(
-    url: URL | str, *, foreign_keys: bool = True, timeouts: Timeouts | None = None, **options: Any
+    url: URL | str,
+    *,
+    foreign_keys: bool = True,
+    timeouts: Timeouts | None = None,
+    **options: Any,
 ) -> AsyncEngine:
     """An engine with SQLite's traps closed; it connects when first used.
 
-    Errors do not show parameters, which may be secrets. `options` go to SQLAlchemy's `create_async_engine`.
-    `foreign_keys=False` is for migrations on SQLite, which rebuild tables."""
+    Errors do not show parameters, which may be secrets. `options` go to SQLAlchemy's
+    `create_async_engine`. `foreign_keys=False` is for migrations on SQLite, which
+    rebuild tables."""
     options = {"hide_parameters": True, "pool_pre_ping": True} | options
     url = make_url(url)
     if timeouts and url.get_backend_name() == "postgresql":
-        limits = {"lock_timeout": f"{timeouts.lock}s", "statement_timeout": f"{timeouts.statement}s"}
+        limits = {
+            "lock_timeout": f"{timeouts.lock}s",
+            "statement_timeout": f"{timeouts.statement}s",
+        }
         asyncpg = {"timeout": timeouts.pool, "server_settings": limits}
         options = {"pool_timeout": timeouts.pool, "connect_args": asyncpg} | options
     engine = create_async_engine(url, **options)
     if engine.dialect.name == "sqlite":
-        _mend_sqlite(engine, foreign_keys, lock_timeout=timeouts.lock if timeouts else 5)
+        _mend_sqlite(
+            engine, foreign_keys, lock_timeout=timeouts.lock if timeouts else 5
+        )
     event.listen(engine.sync_engine, "handle_error", _forget_row)
     return engine
 
 
 def _forget_row(context: ExceptionContext) -> None:
-    """PostgreSQL tells the whole row that it refuses, a hash in it too, and a traceback would print that."""
+    """PostgreSQL tells the whole row that it refuses, a hash in it too, and a traceback
+    would print that."""
     refusal = context.original_exception.__cause__
     if getattr(refusal, "detail", None):
         refusal.detail = None  # type: ignore[union-attr]
 
 
 def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
-    """Sessions whose objects stay readable after a commit, and which cannot be used again once closed."""
+    """Sessions whose objects stay readable after a commit, and which cannot be used
+    again once closed."""
     return async_sessionmaker(engine, expire_on_commit=False, close_resets_only=False)
 
 
-def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, *, lock_timeout: float) -> None:
+def _mend_sqlite(
+    engine: AsyncEngine, foreign_keys: bool, *, lock_timeout: float
+) -> None:
     waits = f"busy_timeout={round(lock_timeout * 1_000)}"
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
-        # WAL is kept in the file: only its first connection changes anything, and fails while somebody reads it.
+        # WAL is kept in the file: only its first connection changes anything, and fails
+        # while somebody reads it.
         _pragmas(connection, f"foreign_keys={foreign_keys}", "journal_mode=WAL", waits)
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -87,51 +116,69 @@ def _pragmas(connection: Any, *pragmas: str) -> None:
     async def say(driver: Any) -> None:
         for pragma in pragmas:
             async with driver.execute(f"PRAGMA {pragma}"):
-                pass  # closed also after an error: on a full disk an open cursor would keep the file open
+                pass  # closed after an error, too: an open cursor keeps the file open
 
     connection.run_async(say)
 
 
 class Base(DeclarativeBase):
-    """Every constraint gets a name, the same on both databases: migrations can find it and errors can tell it."""
+    """Every constraint gets a name, the same on both databases: migrations can find it
+    and errors can tell it."""
 
     metadata = MetaData(
-        naming_convention={"pk": "pk_%(table_name)s", "ck": "ck_%(table_name)s_%(constraint_name)s"}
-        | {kind: f"{kind}_%(table_name)s_%(column_0_name)s" for kind in ("fk", "uq", "ix")}
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+        }
+        | {
+            kind: f"{kind}_%(table_name)s_%(column_0_name)s"
+            for kind in ("fk", "uq", "ix")
+        }
     )
 
     def __repr__(self) -> str:
-        # Reads no attribute: in a notebook's last line an expired one would ask the database, and fail.
+        # Reads no attribute: in a notebook's last line an expired one would ask the
+        # database, and fail.
         identity = inspect(self).identity
         return f"<{type(self).__name__} {identity[0] if identity else '(not saved)'}>"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Takes times that know their zone, stores UTC, returns UTC. SQLite would drop the zone without a word."""
+    """Takes times that know their zone, stores UTC, returns UTC. SQLite would drop the
+    zone without a word."""
 
     impl, cache_ok = DateTime(timezone=True), True
     python_type = datetime
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
         if value is not None and value.tzinfo is None:
             raise ValueError(f"{value} has no time zone; use datetime.now(UTC)")
         return value and value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
+    def process_result_value(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
+        return value and (
+            value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        )
 
 
 def one_spelling(text: str) -> str:
-    """The same for Ann, ANN and full-width Ａｎｎ, for ß and SS, σ and ς, for é as one sign or as two.
+    """The same for Ann, ANN and full-width Ａｎｎ, for ß and SS, σ and ς, for é as one
+    sign or as two.
 
-    Made here and nowhere else: the lower() of Python, SQLite and PostgreSQL disagree, but none changes what this gives,
-    if Python knows the letters. Source: the Unicode Standard, section 3.13; lower() is there for Cherokee."""
+    Made here and nowhere else: the lower() of Python, SQLite and PostgreSQL disagree,
+    but none changes what this gives, if Python knows the letters. Source: the Unicode
+    Standard, section 3.13; lower() is there for Cherokee."""
     return normalize("NFKC", normalize("NFKD", text).casefold().lower())
 
 
 class OneSpelling(TypeDecorator[str]):
-    """Text that SQLAlchemy writes and searches in one spelling. What was typed is not kept: straße@x.org is stored as
-    strasse@x.org, another mailbox perhaps. Who sends mail keeps the address as typed too, in a column beside it."""
+    """Text that SQLAlchemy writes and searches in one spelling. What was typed is not
+    kept: straße@x.org is stored as strasse@x.org, another mailbox perhaps. Who sends
+    mail keeps the address as typed too, in a column beside it."""
 
     impl, cache_ok = String, True
 
@@ -145,7 +192,8 @@ class Hidden(str):
 
 
 class HiddenText(TypeDecorator[str]):
-    """Text that no log at DEBUG shows, SQLAlchemy's or aiosqlite's, where the column is known: `text()` knows none."""
+    """Text that no log at DEBUG shows, SQLAlchemy's or aiosqlite's, where the column is
+    known: `text()` knows none."""
 
     impl, cache_ok = String, True
 
@@ -155,8 +203,8 @@ class HiddenText(TypeDecorator[str]):
     process_result_value = process_bind_param
 
 
-class utc_now(FunctionElement[datetime]):  # noqa: N801  SQL functions are written in lower case
-    """The database's clock. PostgreSQL gives the time at which the transaction began."""
+class utc_now(FunctionElement[datetime]):  # noqa: N801  as SQL writes functions
+    """The database's clock. PostgreSQL gives the time when the transaction began."""
 
     type = UtcDateTime()
     inherit_cache = True
@@ -164,13 +212,17 @@ class utc_now(FunctionElement[datetime]):  # noqa: N801  SQL functions are writt
 
 @compiles(utc_now)
 def _utc_now(element: utc_now, compiler: SQLCompiler, **_: Any) -> str:
-    # SQLite's CURRENT_TIMESTAMP has whole seconds, and not SQLAlchemy's format: as text, the two would not compare.
+    # SQLite's CURRENT_TIMESTAMP has whole seconds, and not SQLAlchemy's format: as
+    # text, the two would not compare.
     in_sqlite = compiler.dialect.name == "sqlite"
-    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')" if in_sqlite else "CURRENT_TIMESTAMP"
+    return (
+        "strftime('%Y-%m-%d %H:%M:%f000', 'now')" if in_sqlite else "CURRENT_TIMESTAMP"
+    )
 
 
 def is_conflict(error: DBAPIError) -> bool:
-    """Whether another transaction was in the way, so that the same work may succeed when it is run again.
+    """Whether another transaction was in the way, so that the same work may succeed
+    when it is run again.
 
     A change of the schema counts: asyncpg refuses once what was prepared before it."""
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
@@ -180,7 +232,8 @@ def is_conflict(error: DBAPIError) -> bool:
 
 
 def is_unavailable(error: Exception) -> bool:
-    """Whether the database was not there to answer: no connection left, the server gone, or the time over."""
+    """Whether the database was not there to answer: no connection left, the server
+    gone, or the time over."""
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None))
         return error.connection_invalidated or state.startswith(UNAVAILABLE)
@@ -188,11 +241,15 @@ def is_unavailable(error: Exception) -> bool:
 
 
 def violated_constraint(error: IntegrityError) -> str:
-    """The name of a CHECK or of a UNIQUE on one column: 'ck_users_email_length', 'uq_users_email'.
+    """The name of a CHECK or of a UNIQUE on one column: 'ck_users_email_length',
+    'uq_users_email'.
 
-    PostgreSQL tells it. SQLite tells the column of a unique one, and the naming convention makes the name of it. For
-    other rules (a key, NOT NULL, several columns) it is what the database says, and that differs."""
+    PostgreSQL tells it. SQLite tells the column of a unique one, and the naming
+    convention makes the name of it. For other rules (a key, NOT NULL, several columns)
+    it is what the database says, and that differs."""
     if name := getattr(error.driver_exception, "constraint_name", None):
         return str(name)
-    told = re.sub(r"^UNIQUE constraint failed: (\w+)\.(\w+)$", r"uq_\1_\2", str(error.orig))
+    told = re.sub(
+        r"^UNIQUE constraint failed: (\w+)\.(\w+)$", r"uq_\1_\2", str(error.orig)
+    )
     return told.rpartition(": ")[2]

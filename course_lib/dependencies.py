@@ -1,4 +1,5 @@
-"""One session per request, committed before the reply leaves: scope="function" ends it when the handler returns."""
+"""One session per request, committed before the reply leaves: scope="function" ends it
+when the handler returns."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -16,16 +17,20 @@ READING = {"GET", "HEAD", "OPTIONS"}
 
 
 class RunAgain(APIRoute):
-    """Runs a request again, from its first line and in a new session, while another transaction is in its way.
+    """Runs a request again, from its first line and in a new session, while another
+    transaction is in its way.
 
-    Nothing of it has been sent: the reply leaves when its session is committed. Raises Conflict in the end."""
+    Nothing of it has been sent: the reply leaves when its session is committed. Raises
+    Conflict in the end."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_again(request: Request) -> Response:
             async def once() -> Response:
-                async with AsyncExitStack() as dependencies:  # those of scope="function" end with it
+                async with (
+                    AsyncExitStack() as dependencies
+                ):  # those of scope="function" end with it
                     request.scope["fastapi_function_astack"] = dependencies
                     return await handle(request)
 
@@ -35,10 +40,15 @@ class RunAgain(APIRoute):
 
 
 async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
-    """A session that cannot write for the methods that only read; for the others a unit of work."""
+    """A session that cannot write for the methods that only read; for the others a unit
+    of work."""
     sessions = request.app.state.sessions
     reads = request.method in READING
-    async with sessions(execution_options=READ_ONLY) if reads else unit_of_work(sessions) as session:
+    async with (
+        sessions(execution_options=READ_ONLY)
+        if reads
+        else unit_of_work(sessions) as session
+    ):
         yield session
 
 

@@ -1,4 +1,5 @@
-"""What can go wrong, by name: each error holds its facts, and its message names the thing and the value."""
+"""What can go wrong, by name: each error holds its facts, and its message names the
+thing and the value."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +7,8 @@ from typing import Any
 
 
 class CourseError(Exception):
-    """The base of all errors that the library raises on purpose. `pickle` keeps the facts and the words of each."""
+    """The base of all errors that the library raises on purpose. `pickle` keeps the
+    facts and the words of each."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CourseError.__new__, (type(self), *self.args), vars(self)
@@ -16,10 +18,14 @@ class DatabaseNotUnderstood(CourseError):
     """Shows the setting up to the first sign behind which a password may stand."""
 
     def __init__(self, setting: str, reason: str) -> None:
-        self.shown, self.reason = re.sub(r"(?s)(://|[:/@?]).*", r"\1***", setting), reason
+        self.shown, self.reason = (
+            re.sub(r"(?s)(://|[:/@?]).*", r"\1***", setting),
+            reason,
+        )
         super().__init__(
-            f"COURSE_DATABASE is {self.shown!r}: {reason}. Accepted are 'sqlite', 'postgres', "
-            "or an async SQLAlchemy URL such as 'postgresql+asyncpg://user:password@host/name'."
+            f"COURSE_DATABASE is {self.shown!r}: {reason}. Accepted are 'sqlite', "
+            "'postgres', or an async SQLAlchemy URL such as "
+            "'postgresql+asyncpg://user:password@host/name'."
         )
 
 
@@ -30,7 +36,8 @@ class SettingNotUnderstood(CourseError):
 
 
 def _shown(value: object) -> str:
-    """A message must not fail, and Python refuses to write out a number of thousands of digits."""
+    """A message must not fail, and Python refuses to write out a number of thousands of
+    digits."""
     try:
         return f"{value!r:.100}"
     except ValueError:
@@ -58,7 +65,10 @@ class InUse(CourseError):
 class UnknownField(CourseError):
     def __init__(self, thing: str, fields: Iterable[str], known: Iterable[str]) -> None:
         self.thing, self.fields, self.known = thing, sorted(fields), sorted(known)
-        super().__init__(f"{thing} has no field {', '.join(self.fields)}; it has {', '.join(self.known)}")
+        super().__init__(
+            f"{thing} has no field {', '.join(self.fields)}; "
+            f"it has {', '.join(self.known)}"
+        )
 
 
 class ProtectedField(CourseError):
@@ -71,13 +81,18 @@ class OutOfRange(CourseError):
     def __init__(self, name: str, value: object, lowest: int, highest: int) -> None:
         self.name, self.value, self.lowest, self.highest = name, value, lowest, highest
         # numpy's int64 and True are whole numbers too, and not what is asked for.
-        kind = ", as an int" if hasattr(value, "__index__") and type(value) is not int else ""
+        kind = (
+            ", as an int"
+            if hasattr(value, "__index__") and type(value) is not int
+            else ""
+        )
         wanted = f"it must be a whole number from {lowest} to {highest}{kind}"
         super().__init__(f"{name} is {_shown(value)}; {wanted}")
 
     @classmethod
     def check(cls, name: str, value: object, lowest: int, highest: int) -> None:
-        """Raise unless `value` is an int (True is none) between the bounds, both included."""
+        """Raise unless `value` is an int (True is none) between the bounds, both
+        included."""
         if type(value) is not int or not lowest <= value <= highest:
             raise cls(name, value, lowest, highest)
 
@@ -91,29 +106,41 @@ class SameAccount(CourseError):
 class InsufficientFunds(CourseError):
     def __init__(self, account_id: int, balance: int, amount: int) -> None:
         self.account_id, self.balance, self.amount = account_id, balance, amount
-        super().__init__(f"account {account_id} holds {balance} cents, fewer than the {amount} to pay")
+        super().__init__(
+            f"account {account_id} holds {balance} cents, "
+            f"fewer than the {amount} to pay"
+        )
 
 
 class KeyReused(CourseError):
     def __init__(self, key: str) -> None:
         self.key = key
-        super().__init__(f"idempotency key {key!r} belongs to another transfer of this payer")
+        super().__init__(
+            f"idempotency key {key!r} belongs to another transfer of this payer"
+        )
 
 
 class Conflict(CourseError):
     def __init__(self, attempts: int) -> None:
         self.attempts = attempts
-        super().__init__(f"other transactions were in the way, {attempts} time(s); nothing was changed")
+        super().__init__(
+            f"other transactions were in the way, {attempts} time(s); "
+            "nothing was changed"
+        )
 
 
 class InvalidCursor(CourseError):
     def __init__(self, cursor: object) -> None:
         self.cursor = cursor
-        super().__init__(f"cursor {str(cursor)[:40]!r} was not signed for this listing, or is too old")
+        super().__init__(
+            f"cursor {str(cursor)[:40]!r} was not signed for this listing, "
+            "or is too old"
+        )
 
 
 class StatementRefused(CourseError, TypeError):
-    """A mistake in the program, not in what somebody typed: so it is a TypeError as well."""
+    """A mistake in the program, not in what somebody typed: so it is a TypeError as
+    well."""
 
     def __init__(self, reason: str, instead: str) -> None:
         self.reason, self.instead = reason, instead

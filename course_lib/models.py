@@ -1,4 +1,5 @@
-"""The tables of a blog whose readers also hold accounts, with the rules this course needs, kept by the database."""
+"""The tables of a blog whose readers also hold accounts, with the rules this course
+needs, kept by the database."""
 
 from datetime import datetime
 from functools import partial
@@ -6,26 +7,48 @@ from typing import Annotated, Any
 
 from sqlalchemy import BigInteger, String, Text, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
-from sqlalchemy.schema import CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy.schema import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Table,
+    UniqueConstraint,
+)
 
-from course_lib.db import Base, HiddenText, OneSpelling, UtcDateTime, one_spelling, utc_now
+from course_lib.db import (
+    Base,
+    HiddenText,
+    OneSpelling,
+    UtcDateTime,
+    one_spelling,
+    utc_now,
+)
 
 MAX_ID = 2**31 - 1
-"""PostgreSQL's largest INTEGER. A table that may outgrow it starts with BigInteger: widening a key rewrites it."""
+"""PostgreSQL's largest INTEGER. A table that may outgrow it starts with BigInteger:
+widening a key rewrites it."""
 
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
-"""An id that was once committed is never given again. Without it SQLite gives the highest id, once deleted, to the next
-row, and all that still points there. Its price is a second write for each INSERT (sqlite.org/autoinc.html)."""
+"""An id that was once committed is never given again. Without it SQLite gives the
+highest id, once deleted, to the next row, and all that still points there. Its price is
+a second write for each INSERT (sqlite.org/autoinc.html)."""
 
-PUBLISHED: dict[str, Any] = {"sqlite_where": text("published = 1"), "postgresql_where": text("published")}
-"""What a partial index holds, in the words of a query: SQLite uses it where the two say the same, word by word."""
+PUBLISHED: dict[str, Any] = {
+    "sqlite_where": text("published = 1"),
+    "postgresql_where": text("published"),
+}
+"""What a partial index holds, in the words of a query: SQLite uses it where the two say
+the same, word by word."""
 
 related = partial(relationship, lazy="raise", passive_deletes=True)
-"""Fetched only where a query asks for it, and deleted by the database's own foreign keys."""
+"""Fetched only where a query asks for it, and deleted by the database's own foreign
+keys."""
 
 
 def _at_most(column: str, length: int) -> CheckConstraint:
-    """SQLite takes VARCHAR(50) as a remark and stores any length: a CHECK holds on both databases."""
+    """SQLite takes VARCHAR(50) as a remark and stores any length: a CHECK holds on both
+    databases."""
     return CheckConstraint(f"length({column}) <= {length}", name=f"{column}_length")
 
 
@@ -33,13 +56,17 @@ class Numbered:
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-1)
 
 
-Moment = Annotated[datetime, mapped_column(UtcDateTime, server_default=utc_now(), sort_order=1)]
+Moment = Annotated[
+    datetime, mapped_column(UtcDateTime, server_default=utc_now(), sort_order=1)
+]
 
 
 class Timestamped:
-    """Two times in UTC, filled by the database at an INSERT and readable after a flush (eager_defaults: RETURNING).
+    """Two times in UTC, filled by the database at an INSERT and readable after a flush
+    (eager_defaults: RETURNING).
 
-    `updated_at` moves with each UPDATE that SQLAlchemy writes. Plain SQL has to set it, or a trigger of your own."""
+    `updated_at` moves with each UPDATE that SQLAlchemy writes. Plain SQL has to set it,
+    or a trigger of your own."""
 
     __mapper_args__ = {"eager_defaults": True}
 
@@ -63,12 +90,17 @@ class User(Numbered, Timestamped, Base):
     is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
 
-    posts: Mapped[list["Post"]] = related(back_populates="author", cascade="all, delete-orphan")
-    accounts: Mapped[list["Account"]] = related(back_populates="owner", passive_deletes="all")
+    posts: Mapped[list["Post"]] = related(
+        back_populates="author", cascade="all, delete-orphan"
+    )
+    accounts: Mapped[list["Account"]] = related(
+        back_populates="owner", passive_deletes="all"
+    )
 
     @validates("email", "username")
     def _one_spelling(self, _: str, typed: Any) -> Any:
-        # What the database will hold, so that the object says the same before it is read back.
+        # What the database will hold, so that the object says the same before it is
+        # read back.
         return one_spelling(typed) if isinstance(typed, str) else typed
 
 
@@ -76,7 +108,12 @@ post_tags = Table(
     "post_tags",
     Base.metadata,
     Column("post_id", ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
-    Column("tag_id", ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column(
+        "tag_id",
+        ForeignKey("tags.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
 )
 
 
@@ -91,10 +128,14 @@ class Post(Numbered, Timestamped, Base):
     title: Mapped[str] = mapped_column(String(200))
     content: Mapped[str] = mapped_column(Text)
     published: Mapped[bool] = mapped_column(default=False, server_default=false())
-    author_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    author_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
 
     author: Mapped[User] = related(back_populates="posts")
-    tags: Mapped[list["Tag"]] = related(secondary=post_tags, back_populates="posts", order_by="Tag.name")
+    tags: Mapped[list["Tag"]] = related(
+        secondary=post_tags, back_populates="posts", order_by="Tag.name"
+    )
 
 
 class Tag(Numbered, Base):
@@ -110,22 +151,29 @@ class Account(Numbered, Timestamped, Base):
     """Money in whole cents. Nobody can delete a user who holds an account."""
 
     __tablename__ = "accounts"
-    __table_args__ = (CheckConstraint("balance >= 0", name="balance_not_negative"), NEVER_REUSE_IDS)
+    __table_args__ = (
+        CheckConstraint("balance >= 0", name="balance_not_negative"),
+        NEVER_REUSE_IDS,
+    )
 
-    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"), index=True)
+    owner_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="RESTRICT"), index=True
+    )
     balance: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
     owner: Mapped[User] = related(back_populates="accounts")
 
 
 class Transfer(Numbered, Base):
-    """One line of the ledger: written with the two balances it explains, or not at all."""
+    """A line of the ledger: written with the balances it explains, or not at all."""
 
     __tablename__ = "transfers"
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount_positive"),
         CheckConstraint("from_account_id <> to_account_id", name="two_accounts"),
-        UniqueConstraint("from_account_id", "idempotency_key", name="uq_transfers_payer_and_key"),
+        UniqueConstraint(
+            "from_account_id", "idempotency_key", name="uq_transfers_payer_and_key"
+        ),
         _at_most("idempotency_key", 64),
         NEVER_REUSE_IDS,
     )

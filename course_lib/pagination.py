@@ -1,10 +1,13 @@
-"""A long listing in pages: by number, where people jump to page 7, or by key, where rows arrive while they read.
+"""A long listing in pages: by number, where people jump to page 7, or by key, where
+rows arrive while they read.
 
-A page by number skips rows, so its cost grows with its number, and a new row shifts what follows. A page by key
-starts behind the last row seen: with an index on exactly its order, and few rows that share a value of its first
-column, it costs the same at any depth; and while sort values stand still no row comes twice and none is left out. On
-PostgreSQL a row that commits late with an early time is missed by a reader who goes from the oldest on.
-Source: Markus Winand, "We need tool support for keyset pagination", use-the-index-luke.com."""
+A page by number skips rows, so its cost grows with its number, and a new row shifts
+what follows. A page by key starts behind the last row seen: with an index on exactly
+its order, and few rows that share a value of its first column, it costs the same at any
+depth; and while sort values stand still no row comes twice and none is left out. On
+PostgreSQL a row that commits late with an early time is missed by a reader who goes
+from the oldest on. Source: Markus Winand, "We need tool support for keyset pagination",
+use-the-index-luke.com."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +18,18 @@ from typing import Any, Generic, TypeVar
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import to_jsonable_python
-from sqlalchemy import Column, Dialect, Row, and_, bindparam, false, inspect, or_, tuple_, type_coerce
+from sqlalchemy import (
+    Column,
+    Dialect,
+    Row,
+    and_,
+    bindparam,
+    false,
+    inspect,
+    or_,
+    tuple_,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import ColumnElement, Select, functions, operators
@@ -30,7 +44,8 @@ MAX_PAGE, MAX_PER_PAGE = 1_000_000, 100
 
 
 class Listing(BaseModel, Generic[T]):
-    """Holds rows of a model inside the library; a route turns them into schemas, attribute by attribute."""
+    """Holds rows of a model inside the library; a route turns them into schemas,
+    attribute by attribute."""
 
     model_config = ConfigDict(from_attributes=True, arbitrary_types_allowed=True)
 
@@ -54,12 +69,18 @@ class CursorPage(Listing[T], Generic[T]):
 
 
 async def get_paginated(
-    session: AsyncSession, statement: Select[T], *, page: int = 1, per_page: int = 20, cap: int | None = None
+    session: AsyncSession,
+    statement: Select[T],
+    *,
+    page: int = 1,
+    per_page: int = 20,
+    cap: int | None = None,
 ) -> PaginatedResponse[T]:
     """Page `page` of the rows of `statement`, and how many there are. Two statements.
 
-    With `cap=10_000` counting stops there: of more rows the total is None, and a page says "10,000+". A page behind
-    the last one is empty. On PostgreSQL the two may see different moments. Raises OutOfRange, StatementRefused."""
+    With `cap=10_000` counting stops there: of more rows the total is None, and a page
+    says "10,000+". A page behind the last one is empty. On PostgreSQL the two may see
+    different moments. Raises OutOfRange, StatementRefused."""
     OutOfRange.check("page", page, 1, MAX_PAGE)
     OutOfRange.check("per_page", per_page, 1, MAX_PER_PAGE)
     if cap is not None:
@@ -69,24 +90,32 @@ async def get_paginated(
     items = list((await session.scalars(rows)).unique())
     total = counted if cap is None or counted <= cap else None
     pages = None if total is None else -(-total // per_page)
-    return PaginatedResponse(items=items, total=total, page=page, per_page=per_page, pages=pages)
+    return PaginatedResponse(
+        items=items, total=total, page=page, per_page=per_page, pages=pages
+    )
 
 
 class CursorValue(TypeDecorator[Any]):
-    """A sort value: JSON in a cursor, and in the database exactly what is compared there.
+    """A sort value: JSON in a cursor, and in the database exactly what is compared
+    there.
 
-    SQLite keeps a Decimal as a float and a time as text: it gets back what it gave, without any conversion."""
+    SQLite keeps a Decimal as a float and a time as text: it gets back what it gave,
+    without any conversion."""
 
     impl, cache_ok = NullType, True
 
     def __init__(self, of: TypeEngine[Any]) -> None:
         super().__init__()
-        stored = of._unwrapped_dialect_impl(postgresql.dialect())  # type: ignore[no-untyped-call]
+        stored = of._unwrapped_dialect_impl(postgresql.dialect())
         self.of, self.kind = of, stored.python_type
         self.reader = TypeAdapter[Any](self.kind, config=ConfigDict(allow_inf_nan=True))
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return NullType() if dialect.name == "sqlite" else self.of._unwrapped_dialect_impl(dialect)
+        return (
+            NullType()
+            if dialect.name == "sqlite"
+            else self.of._unwrapped_dialect_impl(dialect)
+        )
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         return value if dialect.name == "sqlite" else self.reader.validate_python(value)
@@ -97,7 +126,8 @@ class CursorValue(TypeDecorator[Any]):
 
 @dataclass(frozen=True)
 class SortKey:
-    """One column of an order, and where its NULLs stand: said outright, because the databases differ."""
+    """One column of an order, and where its NULLs stand: said outright, because the
+    databases differ."""
 
     column: ColumnElement[Any]
     value: ColumnElement[Any]
@@ -107,24 +137,45 @@ class SortKey:
 
     @classmethod
     def of(cls, order: Any) -> "SortKey":
-        """Takes what `order_by` takes: a column, `column.asc()` or `column.desc()`. Raises StatementRefused."""
+        """Takes what `order_by` takes: a column, `column.asc()` or `column.desc()`.
+        Raises StatementRefused."""
         order = getattr(order, "expression", order)
         modifier = getattr(order, "modifier", None)
-        column = order.element if modifier in (operators.desc_op, operators.asc_op) else order
-        cased = isinstance(column, functions.Function) and column.name in ("lower", "upper")
+        column = (
+            order.element
+            if modifier in (operators.desc_op, operators.asc_op)
+            else order
+        )
+        cased = isinstance(column, functions.Function) and column.name in (
+            "lower",
+            "upper",
+        )
         value = CursorValue(String() if cased else getattr(column, "type", NullType()))
-        if not (cased or isinstance(column, Column)) or value.kind in (object, bytes, dict, list):
-            raise StatementRefused(f"{order} is no key for a cursor", "use column.desc(); NULLs come last")
+        if not (cased or isinstance(column, Column)) or value.kind in (
+            object,
+            bytes,
+            dict,
+            list,
+        ):
+            raise StatementRefused(
+                f"{order} is no key for a cursor", "use column.desc(); NULLs come last"
+            )
         nullable = getattr(column, "nullable", True)
-        return cls(column, type_coerce(column, value), modifier is operators.desc_op, nullable)
+        return cls(
+            column, type_coerce(column, value), modifier is operators.desc_op, nullable
+        )
 
     def reversed(self) -> "SortKey":
-        return replace(self, descending=not self.descending, nulls_last=not self.nulls_last)
+        return replace(
+            self, descending=not self.descending, nulls_last=not self.nulls_last
+        )
 
     def order(self) -> ColumnElement[Any]:
         order = self.column.desc() if self.descending else self.column.asc()
         if not self.nullable:
-            return order  # a word on NULLs costs PostgreSQL the index for DESC, and SQLite part of the sort for ASC
+            # A word on NULLs costs PostgreSQL the index for DESC, and SQLite part of
+            # the sort for ASC.
+            return order
         return order.nulls_last() if self.nulls_last else order.nulls_first()
 
     def behind(self, value: Any) -> ColumnElement[bool]:
@@ -134,65 +185,107 @@ class SortKey:
         return or_(behind, self.column.is_(None)) if self.nulls_last else behind
 
 
-def _rows_behind(keys: Sequence[SortKey], values: Sequence[Any], pairs: bool) -> ColumnElement[bool]:
+def _rows_behind(
+    keys: Sequence[SortKey], values: Sequence[Any], pairs: bool
+) -> ColumnElement[bool]:
     """(a, b) > (x, y) where all columns go one way, else a >= x AND (a <> x OR b < y).
 
-    An ordered walk of an index can begin only where a condition holds for every row: at an AND, not inside an OR."""
+    An ordered walk of an index can begin only where a condition holds for every row: at
+    an AND, not inside an OR."""
     if not keys:
         return false()
     first, value, down = keys[0], values[0], keys[0].descending
-    if (pairs or not keys[1:]) and all(key.descending == down and not key.nullable for key in keys):
+    if (pairs or not keys[1:]) and all(
+        key.descending == down and not key.nullable for key in keys
+    ):
         row, last = tuple_(*(key.value for key in keys)), tuple_(*values)
         return row < last if down else row > last
     others = _rows_behind(keys[1:], values[1:], pairs)
     if first.nullable:
         return or_(first.behind(value), and_(first.value == value, others))
-    return and_(first.value <= value if down else first.value >= value, or_(first.value != value, others))
+    return and_(
+        first.value <= value if down else first.value >= value,
+        or_(first.value != value, others),
+    )
 
 
 class Keyset(Generic[T]):
-    """Pages by key, for a statement that selects one model, in any order, forwards and backwards.
+    """Pages by key, for a statement that selects one model, in any order, forwards and
+    backwards.
 
-    `order_by` takes columns with `.asc()` or `.desc()`, mixed as you like; NULLs come last, and the primary key is
-    added as the last word. Make it once for an application: it keeps the statements it has built. A cursor is signed
-    with `secret` for this listing alone (its conditions, the values in them, its order), and good for `max_age`
-    seconds, if given. A reader can return one, but not write one. Raises StatementRefused."""
+    `order_by` takes columns with `.asc()` or `.desc()`, mixed as you like; NULLs come
+    last, and the primary key is added as the last word. Make it once for an
+    application: it keeps the statements it has built. A cursor is signed with `secret`
+    for this listing alone (its conditions, the values in them, its order), and good for
+    `max_age` seconds, if given. A reader can return one, but not write one. Raises
+    StatementRefused."""
 
-    def __init__(self, statement: Select[T], *order_by: Any, secret: str, max_age: int | None = None) -> None:
+    def __init__(
+        self,
+        statement: Select[T],
+        *order_by: Any,
+        secret: str,
+        max_age: int | None = None,
+    ) -> None:
         asked = [SortKey.of(order) for order in order_by]
         entity = check_listing(statement, *(key.column for key in asked))
-        own = {*getattr(inspect(entity), "persist_selectable", inspect(entity).selectable).columns}
+        own = {
+            *getattr(
+                inspect(entity), "persist_selectable", inspect(entity).selectable
+            ).columns
+        }
         keys: dict[Any, SortKey] = {}
         for key in (*asked, *map(SortKey.of, primary_key(entity))):
-            empty = key.nullable or key.column not in own  # an outer join has NULL where it finds no row
+            empty = (
+                key.nullable or key.column not in own
+            )  # an outer join has NULL where it finds no row
             keys.setdefault(key.column, replace(key, nullable=empty))
-        self.model, self.keys, self.max_age = inspect(entity).mapper, list(keys.values()), max_age
+        self.model, self.keys, self.max_age = (
+            inspect(entity).mapper,
+            list(keys.values()),
+            max_age,
+        )
         values = [key.value.label(f"key_{n}") for n, key in enumerate(self.keys)]
         self.rows = statement.add_columns(*values).order_by(None)
-        self.signer = URLSafeTimedSerializer(secret, self._name(), signer_kwargs={"digest_method": sha256})
+        self.signer = URLSafeTimedSerializer(
+            secret, self._name(), signer_kwargs={"digest_method": sha256}
+        )
         self._searches = cache(self._build)
 
     def _name(self) -> str:
-        """What sets this listing apart: its text, the values that stand in it, and the types of its keys."""
+        """What sets this listing apart: its text, the values that stand in it, and the
+        types of its keys."""
         columns = [key.column for key in self.keys]
         listing = self.rows.with_only_columns(*columns, maintain_column_froms=True)
         told = listing.order_by(*(key.order() for key in self.keys)).compile()
-        return repr((str(told), told.construct_params(), [column.type for column in columns]))
+        return repr(
+            (str(told), told.construct_params(), [column.type for column in columns])
+        )
 
     async def get_page(
         self, session: AsyncSession, *, limit: int = 20, cursor: str | None = None
     ) -> CursorPage[T]:
-        """The first page, or the one that `cursor` leads to. Raises OutOfRange, InvalidCursor.
+        """The first page, or the one that `cursor` leads to. Raises OutOfRange,
+        InvalidCursor.
 
-        One statement, or two where the first column of the order passes from its values to its NULLs."""
+        One statement, or two where the first column of the order passes from its values
+        to its NULLs."""
         OutOfRange.check("limit", limit, 1, MAX_PER_PAGE)
         backwards, *values = self._read(cursor) if cursor is not None else [False]
         given = {f"key_{n}": value for n, value in enumerate(values)}
         rows: list[Row[Any]] = []
-        pairs = session.get_bind(self.model).dialect.name != "sqlite"  # which searches one column alone
-        for search in self._searches(pairs, backwards, tuple(value is None for value in values)):
+        pairs = (
+            session.get_bind(self.model).dialect.name != "sqlite"
+        )  # which searches one column alone
+        for search in self._searches(
+            pairs, backwards, tuple(value is None for value in values)
+        ):
             if len(rows) <= limit:
-                rows += (await session.execute(search, given | {"wanted": limit + 1 - len(rows)})).unique()
+                rows += (
+                    await session.execute(
+                        search, given | {"wanted": limit + 1 - len(rows)}
+                    )
+                ).unique()
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
@@ -200,24 +293,40 @@ class Keyset(Generic[T]):
         return CursorPage(
             items=[row[0] for row in rows],
             next_cursor=self._write(False, last) if more or backwards else None,
-            previous_cursor=self._write(True, first) if (more if backwards else cursor) else None,
+            previous_cursor=self._write(True, first)
+            if (more if backwards else cursor)
+            else None,
         )
 
-    def _build(self, pairs: bool, backwards: bool, nulls: tuple[bool, ...]) -> list[Select[Any]]:
-        """The rows behind a cursor, whose `nulls` are told: one search, or values first and then NULLs."""
+    def _build(
+        self, pairs: bool, backwards: bool, nulls: tuple[bool, ...]
+    ) -> list[Select[Any]]:
+        """The rows behind a cursor, whose `nulls` are told: one search, or values first
+        and then NULLs."""
         keys = [key.reversed() for key in self.keys] if backwards else self.keys
-        given = [bindparam(f"key_{n}", type_=key.value.type) for n, key in enumerate(keys)]
-        last = [None if null else value for null, value in zip(nulls, given, strict=False)]
+        given = [
+            bindparam(f"key_{n}", type_=key.value.type) for n, key in enumerate(keys)
+        ]
+        last = [
+            None if null else value for null, value in zip(nulls, given, strict=False)
+        ]
         first, known = keys[0], [replace(keys[0], nullable=False), *keys[1:]]
-        rows = self.rows.order_by(*(key.order() for key in known)).limit(bindparam("wanted", type_=Integer))
-        split = {True: [first.column.is_(None)], False: [first.column.is_not(None)] if first.nullable else []}
+        rows = self.rows.order_by(*(key.order() for key in known)).limit(
+            bindparam("wanted", type_=Integer)
+        )
+        split = {
+            True: [first.column.is_(None)],
+            False: [first.column.is_not(None)] if first.nullable else [],
+        }
         parts = [not first.nulls_last, first.nulls_last] if first.nullable else [False]
         if nulls and nulls[0] != parts[0]:
             del parts[0]
         searches = [rows.where(*split[null]) for null in parts]
         if nulls and parts:
             behind = _rows_behind(known[parts[0] :], last[parts[0] :], pairs)
-            searches[0] = (searches[0] if parts[0] else rows).where(behind)  # behind a value stands no NULL
+            searches[0] = (searches[0] if parts[0] else rows).where(
+                behind
+            )  # behind a value stands no NULL
         return searches
 
     def _write(self, backwards: bool, values: Sequence[Any]) -> str:
@@ -226,5 +335,10 @@ class Keyset(Generic[T]):
     def _read(self, cursor: str) -> list[Any]:
         try:
             return list(self.signer.loads(cursor, self.max_age))
-        except (BadData, ValueError, TypeError, AttributeError):  # the last two for what is no text
+        except (
+            BadData,
+            ValueError,
+            TypeError,
+            AttributeError,
+        ):  # the last two for what is no text
             raise InvalidCursor(cursor) from None

@@ -1,12 +1,23 @@
-"""Where the queries live: one class per model, holding a session it was given; it flushes and never commits.
+"""Where the queries live: one class per model, holding a session it was given; it
+flushes and never commits.
 
-Its methods take a `Select` instead of a parameter for every wish: so a caller is tested with a database, not a fake."""
+Its methods take a `Select` instead of a parameter for every wish: so a caller is tested
+with a database, not a fake."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter, index
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import BigInteger, Column, Integer, SmallInteger, Table, bindparam, case, inspect
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    SmallInteger,
+    Table,
+    bindparam,
+    case,
+    inspect,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapper
@@ -24,8 +35,13 @@ MAX_SKIP = 2**31 - 1
 
 
 def _insert_unless_there(session: AsyncSession, table: Any) -> Insert:
-    """INSERT … ON CONFLICT DO NOTHING, for which SQLAlchemy has no common word. It uses up an id in any case."""
-    kind = postgresql.Insert if session.get_bind().dialect.name == "postgresql" else sqlite.Insert
+    """INSERT … ON CONFLICT DO NOTHING, for which SQLAlchemy has no common word. It uses
+    up an id in any case."""
+    kind = (
+        postgresql.Insert
+        if session.get_bind().dialect.name == "postgresql"
+        else sqlite.Insert
+    )
     return kind(table).on_conflict_do_nothing()
 
 
@@ -44,17 +60,20 @@ def _refusal(mapper: Any) -> str | None:
 
 
 class BaseRepository(Generic[M]):
-    """Rows of one model. A whole number that its key cannot hold finds nothing; any other key raises OutOfRange.
+    """Rows of one model. A whole number that its key cannot hold finds nothing; any
+    other key raises OutOfRange.
 
-    The model has a table of its own and one key, SMALLINT, INTEGER or BIGINT under any name; a subclass for any other
-    model raises ModelRefused where it is written.
+    The model has a table of its own and one key, SMALLINT, INTEGER or BIGINT under any
+    name; a subclass for any other model raises ModelRefused where it is written.
 
-    Costs in statements: `get` 0 for an object already loaded, else 1; `update` of no fields as much as `get`; every
-    other method 1. What a statement's options load costs more: `selectinload` one per 500 rows."""
+    Costs in statements: `get` 0 for an object already loaded, else 1; `update` of no
+    fields as much as `get`; every other method 1. What a statement's options load costs
+    more: `selectinload` one per 500 rows."""
 
     model: type[M]
     protected: ClassVar[frozenset[str]] = frozenset({"created_at", "updated_at"})
-    """Fields that callers cannot set. A subclass adds its own, and the key is added by itself."""
+    """Fields that callers cannot set. A subclass adds its own, and the key is added by
+    itself."""
 
     _key_name: ClassVar[str]
     _key_bits: ClassVar[int]
@@ -70,33 +89,48 @@ class BaseRepository(Generic[M]):
         if refusal := _refusal(mapper):
             raise ModelRefused(getattr(cls.model, "__name__", str(cls.model)), refusal)
         key, columns = mapper.primary_key[0], mapper.columns.items()
-        kind = key.type.dialect_impl(postgresql.dialect())  # type: ignore[no-untyped-call]
+        kind = key.type.dialect_impl(postgresql.dialect())
         cls._key_name = mapper.get_property_by_column(key).key
-        cls._key_bits = 63 if isinstance(kind, BigInteger) else 15 if isinstance(kind, SmallInteger) else 31
+        cls._key_bits = (
+            63
+            if isinstance(kind, BigInteger)
+            else 15
+            if isinstance(kind, SmallInteger)
+            else 31
+        )
         cls.protected = cls.protected | {cls._key_name}
-        cls._fields = frozenset(name for name, c in columns if isinstance(c, Column) and not c.computed)
-        cls._deletion = delete(cls.model).where(getattr(cls.model, cls._key_name) == bindparam("key"))
+        cls._fields = frozenset(
+            name for name, c in columns if isinstance(c, Column) and not c.computed
+        )
+        cls._deletion = delete(cls.model).where(
+            getattr(cls.model, cls._key_name) == bindparam("key")
+        )
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def get(self, key: int) -> M | None:
         possible = self._possible(key)
-        return None if possible is None else await self.session.get(self.model, possible)
+        return (
+            None if possible is None else await self.session.get(self.model, possible)
+        )
 
     async def get_multi(
         self, statement: Select[M] | None = None, *, skip: int = 0, limit: int = 100
     ) -> list[M]:
-        """Rows of `statement` (default: of the whole table), in its order and then by key.
+        """Rows of `statement` (default: of the whole table), in its order and then by
+        key.
 
-        Raises OutOfRange, and StatementRefused for a statement that may give a row several times."""
+        Raises OutOfRange, and StatementRefused for a statement that may give a row
+        several times."""
         OutOfRange.check("skip", skip, 0, MAX_SKIP)
         OutOfRange.check("limit", limit, 0, MAX_LIMIT)
         rows = in_total_order(self._rows(statement)).offset(skip).limit(limit)
         return list((await self.session.scalars(rows)).unique())
 
     async def create(self, fields: Mapping[str, Any]) -> M:
-        """A new row, with the values that the database filled in. Raises UnknownField, ProtectedField."""
+        """A new row, with the values that the database filled in. Raises UnknownField,
+        ProtectedField."""
         self._check(fields)
         row = self.model(**fields)
         self.session.add(row)
@@ -104,37 +138,50 @@ class BaseRepository(Generic[M]):
         return row
 
     async def create_many(self, rows: Sequence[Mapping[str, Any]]) -> list[M]:
-        """New rows in the order of their keys; each mapping has the same fields. Raises like `create`.
+        """New rows in the order of their keys; each mapping has the same fields. Raises
+        like `create`.
 
-        One statement for up to 32,700 values (rows times fields), which the drivers can take; more of them for more."""
+        One statement for up to 32,700 values (rows times fields), which the drivers can
+        take; more of them for more."""
         self._check(set().union(*rows))
         if not rows:
             return []
         new = insert(self.model).returning(self.model)
         at_once = {"insertmanyvalues_page_size": len(rows)}
-        found = await self.session.scalars(new, [dict(fields) for fields in rows], execution_options=at_once)
+        found = await self.session.scalars(
+            new, [dict(fields) for fields in rows], execution_options=at_once
+        )
         return sorted(found, key=attrgetter(self._key_name))
 
     async def update(self, key: int, fields: Mapping[str, Any]) -> M | None:
-        """The changed row, read back from the database, or None. Raises UnknownField, ProtectedField."""
+        """The changed row, read back from the database, or None. Raises UnknownField,
+        ProtectedField."""
         self._check(fields)
         possible = self._possible(key)
         if not fields or possible is None:
             return await self.get(key)
         row = getattr(self.model, self._key_name) == possible
-        change = update(self.model).where(row).values(dict(fields)).returning(self.model)
-        return await self.session.scalar(change, execution_options={"populate_existing": True})
+        change = (
+            update(self.model).where(row).values(dict(fields)).returning(self.model)
+        )
+        return await self.session.scalar(
+            change, execution_options={"populate_existing": True}
+        )
 
     async def delete(self, key: int) -> bool:
-        """Whether there was such a row. Rows that the database deletes along with it stay in the session, stale."""
+        """Whether there was such a row. Rows that the database deletes along with it
+        stay in the session, stale."""
         possible = self._possible(key)
         if possible is None:
             return False
         identity = inspect(self.model).identity_key_from_primary_key((possible,))
-        # To take an object out of the session costs as much as the rest, so only where it may be there.
+        # To take an object out of the session costs as much as the rest, so only where
+        # it may be there.
         held = identity in self.session.identity_map or self.session.new
         how = {"synchronize_session": "fetch" if held else False}
-        done: Any = await self.session.execute(self._deletion, {"key": possible}, execution_options=how)
+        done: Any = await self.session.execute(
+            self._deletion, {"key": possible}, execution_options=how
+        )
         return bool(done.rowcount > 0)
 
     async def exists(self, statement: Select[M] | None = None) -> bool:
@@ -148,16 +195,20 @@ class BaseRepository(Generic[M]):
         return select(self.model) if statement is None else statement
 
     def _possible(self, key: int) -> int | None:
-        """The key as an int, or None for a number that its column cannot hold. Raises OutOfRange."""
+        """The key as an int, or None for a number that its column cannot hold. Raises
+        OutOfRange."""
+        whole: Any = None if isinstance(key, bool) else key
         try:
-            number = index(None if isinstance(key, bool) else key)  # type: ignore[arg-type]
+            number = index(whole)
         except TypeError:
             raise OutOfRange(self._key_name, key, 1, 2**self._key_bits - 1) from None
         return number if number.bit_length() <= self._key_bits else None
 
     def _check(self, fields: Iterable[str]) -> None:
         if unknown := set(fields) - self._fields:
-            raise UnknownField(self.model.__name__, unknown, self._fields - self.protected)
+            raise UnknownField(
+                self.model.__name__, unknown, self._fields - self.protected
+            )
         if protected := self.protected.intersection(fields):
             raise ProtectedField(self.model.__name__, protected)
 
@@ -173,7 +224,9 @@ class UserRepository(BaseRepository[User]):
         return await self.session.scalar(select(User).where(User.username == username))
 
     async def get_active_users(self, *, skip: int = 0, limit: int = 100) -> list[User]:
-        return await self.get_multi(select(User).where(User.is_active), skip=skip, limit=limit)
+        return await self.get_multi(
+            select(User).where(User.is_active), skip=skip, limit=limit
+        )
 
 
 class PostRepository(BaseRepository[Post]):
@@ -181,11 +234,12 @@ class PostRepository(BaseRepository[Post]):
 
     @staticmethod
     def published() -> Select[Post]:
-        """The query for a listing: published posts, each with its author and its tags."""
+        """The query for a listing: published posts, each with author and tags."""
         return select(Post).where(Post.published).options(*author_and_tags())
 
     async def add_tag(self, post: Post, tag: Tag) -> None:
-        """Also right when the post has the tag already, or gets it from somebody else at this moment."""
+        """Also right when the post has the tag already, or gets it from somebody else
+        at this moment."""
         link = _insert_unless_there(self.session, post_tags)
         await self.session.execute(link.values(post_id=post.id, tag_id=tag.id))
 
@@ -194,43 +248,71 @@ class TagRepository(BaseRepository[Tag]):
     model = Tag
 
     async def get_or_create(self, name: str) -> Tag:
-        """The tag of this name. Two statements. At READ COMMITTED, two callers at once get the same row.
+        """The tag of this name. Two statements. At READ COMMITTED, two callers at once
+        get the same row.
 
-        A transaction whose view is older than the tag meets a conflict (`is_conflict`): above READ COMMITTED, and on
-        SQLite where it has read before. NoResultFound where somebody deletes the tag between the two statements."""
-        await self.session.execute(_insert_unless_there(self.session, Tag).values(name=name))
+        A transaction whose view is older than the tag meets a conflict (`is_conflict`):
+        above READ COMMITTED, and on SQLite where it has read before. NoResultFound
+        where somebody deletes the tag between the two statements."""
+        await self.session.execute(
+            _insert_unless_there(self.session, Tag).values(name=name)
+        )
         return (await self.session.scalars(select(Tag).where(Tag.name == name))).one()
 
 
-LOCK = select(Account).where(Account.id.in_(bindparam("keys", expanding=True))).order_by(Account.id)
+LOCK = (
+    select(Account)
+    .where(Account.id.in_(bindparam("keys", expanding=True)))
+    .order_by(Account.id)
+)
 PAYER, PAYEE = bindparam("payer", type_=Integer), bindparam("payee", type_=Integer)
-CHANGE = case((Account.id == PAYER, -bindparam("amount", type_=BigInteger)), else_=bindparam("amount"))
-MOVE = update(Account).where(Account.id.in_((PAYER, PAYEE))).values(balance=Account.balance + CHANGE)
+CHANGE = case(
+    (Account.id == PAYER, -bindparam("amount", type_=BigInteger)),
+    else_=bindparam("amount"),
+)
+MOVE = (
+    update(Account)
+    .where(Account.id.in_((PAYER, PAYEE)))
+    .values(balance=Account.balance + CHANGE)
+)
 
 
 class AccountRepository(BaseRepository[Account]):
-    """A balance changes by a transfer alone. To build such a statement takes as long as to send it: it is made once."""
+    """A balance changes by a transfer alone. To build such a statement takes as long as
+    to send it: it is made once."""
 
     model = Account
     protected = BaseRepository.protected | {"balance"}
 
     async def lock(self, *keys: int) -> dict[int, Account]:
-        """The accounts by key, as they are now, and nobody else's to change until this transaction ends.
+        """The accounts by key, as they are now, and nobody else's to change until this
+        transaction ends.
 
-        Rows are locked in the order of their keys, so that no two transfers by themselves wait in a circle. Several in
-        one transaction can, unless one `lock` of all their accounts comes first. FOR NO KEY UPDATE: whoever adds a row
-        that points to an account need not wait. SQLite has no locks on rows: there the whole transaction has to begin
-        with the write lock."""
-        possible = [number for key in keys if (number := self._possible(key)) is not None]
-        rows, options = LOCK.with_for_update(key_share=True), {"populate_existing": True}
-        found = await self.session.scalars(rows, {"keys": possible}, execution_options=options)
+        Rows are locked in the order of their keys, so that no two transfers by
+        themselves wait in a circle. Several in one transaction can, unless one `lock`
+        of all their accounts comes first. FOR NO KEY UPDATE: whoever adds a row that
+        points to an account need not wait. SQLite has no locks on rows: there the whole
+        transaction has to begin with the write lock."""
+        possible = [
+            number for key in keys if (number := self._possible(key)) is not None
+        ]
+        rows, options = (
+            LOCK.with_for_update(key_share=True),
+            {"populate_existing": True},
+        )
+        found = await self.session.scalars(
+            rows, {"keys": possible}, execution_options=options
+        )
         return {account.id: account for account in found}
 
     async def move(self, payer: int, payee: int, amount: int) -> None:
-        """Change both balances, which are locked, in one statement; accounts in the session show it."""
+        """Change both balances, which are locked, in one statement; accounts in the
+        session show it."""
         values = {"payer": payer, "payee": payee, "amount": amount}
         options = {"populate_existing": True, "synchronize_session": False}
-        await self.session.scalars(MOVE.returning(Account), values, execution_options=options)
+        await self.session.scalars(
+            MOVE.returning(Account), values, execution_options=options
+        )
 
 
 class TransferRepository(BaseRepository[Transfer]):
@@ -238,11 +320,17 @@ class TransferRepository(BaseRepository[Transfer]):
 
     model = Transfer
 
-    async def add_once(self, terms: Mapping[str, int], key: str | None) -> Transfer | None:
+    async def add_once(
+        self, terms: Mapping[str, int], key: str | None
+    ) -> Transfer | None:
         """The new line; None where this payer has used the key before."""
-        line = _insert_unless_there(self.session, Transfer).values(**terms, idempotency_key=key)
+        line = _insert_unless_there(self.session, Transfer).values(
+            **terms, idempotency_key=key
+        )
         return await self.session.scalar(line.returning(Transfer))
 
     async def get_by_key(self, payer: int, key: str) -> Transfer | None:
-        line = select(Transfer).where(Transfer.from_account_id == payer, Transfer.idempotency_key == key)
+        line = select(Transfer).where(
+            Transfer.from_account_id == payer, Transfer.idempotency_key == key
+        )
         return await self.session.scalar(line)

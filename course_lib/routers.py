@@ -1,4 +1,5 @@
-"""Parse, call one service method, answer. Errors are raised, never returned: only a raised one rolls back."""
+"""Parse, call one service method, answer. Errors are raised, never returned: only a
+raised one rolls back."""
 
 from typing import Annotated, Any
 
@@ -25,8 +26,12 @@ posts = APIRouter(prefix="/posts", tags=["posts"], route_class=RunAgain)
 transfers = APIRouter(prefix="/transfers", tags=["transfers"], route_class=RunAgain)
 
 
-@users.get("", response_model=PaginatedResponse[schemas.UserResponse], responses=_also())
-async def list_users(service: Users, page: Page = 1, per_page: PerPage = 20) -> PaginatedResponse[User]:
+@users.get(
+    "", response_model=PaginatedResponse[schemas.UserResponse], responses=_also()
+)
+async def list_users(
+    service: Users, page: Page = 1, per_page: PerPage = 20
+) -> PaginatedResponse[User]:
     return await service.get_users(page=page, per_page=per_page)
 
 
@@ -35,13 +40,19 @@ async def get_user(service: Users, user_id: UserId) -> User:
     return await service.get_user(user_id)
 
 
-@users.post("", response_model=schemas.UserResponse, status_code=201, responses=_also(400, 409))
+@users.post(
+    "", response_model=schemas.UserResponse, status_code=201, responses=_also(400, 409)
+)
 async def create_user(service: Users, wanted: schemas.UserCreate) -> User:
     return await service.create_user(wanted)
 
 
-@users.patch("/{user_id}", response_model=schemas.UserResponse, responses=_also(400, 404, 409))
-async def update_user(service: Users, user_id: UserId, wanted: schemas.UserUpdate) -> User:
+@users.patch(
+    "/{user_id}", response_model=schemas.UserResponse, responses=_also(400, 404, 409)
+)
+async def update_user(
+    service: Users, user_id: UserId, wanted: schemas.UserUpdate
+) -> User:
     return await service.update_user(user_id, wanted)
 
 
@@ -51,13 +62,23 @@ async def delete_user(service: Users, user_id: UserId) -> None:
 
 
 @posts.get("", response_model=CursorPage[schemas.PostResponse], responses=_also())
-async def get_feed(service: Posts, limit: PerPage = 20, cursor: str | None = None) -> CursorPage[Post]:
+async def get_feed(
+    service: Posts, limit: PerPage = 20, cursor: str | None = None
+) -> CursorPage[Post]:
     return await service.get_feed(limit=limit, cursor=cursor)
 
 
-@transfers.post("", response_model=schemas.TransferResponse, status_code=201, responses=_also(400, 404, 409))
+@transfers.post(
+    "",
+    response_model=schemas.TransferResponse,
+    status_code=201,
+    responses=_also(400, 404, 409),
+)
 async def create_transfer(
-    service: Transfers, wanted: schemas.TransferCreate, idempotency_key: IdempotencyKey = None
+    service: Transfers,
+    wanted: schemas.TransferCreate,
+    idempotency_key: IdempotencyKey = None,
 ) -> Transfer:
-    """Send the same Idempotency-Key again when no reply came: the money moves once. Keys belong to their payer."""
+    """Send the same Idempotency-Key again when no reply came: the money moves once.
+    Keys belong to their payer."""
     return await service.transfer(wanted, key=idempotency_key)

@@ -1,4 +1,5 @@
-"""What comes in and what goes out, apart from the tables: unknown fields are refused, and a hash has no way out."""
+"""What comes in and what goes out, apart from the tables: unknown fields are refused,
+and a hash has no way out."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -10,14 +11,20 @@ from course_lib.models import MAX_ID
 from course_lib.transactions import MAX_AMOUNT
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
-Username = Annotated[str, Field(max_length=50, pattern=r"^[A-Za-z0-9_.-]+$"), AfterValidator(one_spelling)]
+Username = Annotated[
+    str,
+    Field(max_length=50, pattern=r"^[A-Za-z0-9_.-]+$"),
+    AfterValidator(one_spelling),
+]
 Email = Annotated[EmailStr, AfterValidator(one_spelling), Field(max_length=255)]
 Password = Secret[Annotated[str, Field(min_length=8, max_length=128)]]
-"""Eight letters are for practice: NIST SP 800-63B-4, section 3.1.1.2, asks for 15 where a password is all there is."""
+"""Eight letters are for practice: NIST SP 800-63B-4, section 3.1.1.2, asks for 15 where
+a password is all there is."""
 
 
 def _may_be_left_out() -> Any:
-    """Optional is not nullable: null is refused, and no schema shows it, because a factory makes the default."""
+    """Optional is not nullable: null is refused, and no schema shows it, because a
+    factory makes the default."""
     return Field(default_factory=lambda: None)
 
 
@@ -84,7 +91,8 @@ class TransferResponse(Outgoing):
 
 
 class Fault(BaseModel):
-    """What is wrong with one part of a request: where, which kind, and in words; what was sent has no place here."""
+    """What is wrong with one part of a request: where, which kind, and in words; what
+    was sent has no place here."""
 
     loc: list[str | int]
     type: str
@@ -92,7 +100,8 @@ class Fault(BaseModel):
 
 
 class Problem(BaseModel):
-    """The body of every reply that is no success; `faults` are those of a request that could not be understood."""
+    """The body of every reply that is no success; `faults` are those of a request that
+    could not be understood."""
 
     detail: str
     faults: list[Fault] = []

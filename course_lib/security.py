@@ -1,6 +1,8 @@
-"""Passwords are kept as Argon2 hashes, made in a thread: that is slow on purpose, and the event loop must not wait.
+"""Passwords are kept as Argon2 hashes, made in a thread: that is slow on purpose, and
+the event loop must not wait.
 
-Each takes 64 MiB while it is made, and asyncio's pool of threads bounds how many are made at once."""
+Each takes 64 MiB while it is made, and asyncio's pool of threads bounds how many are
+made at once."""
 
 import asyncio
 

@@ -1,4 +1,5 @@
-"""Where the rules live, without a word of HTTP; a service never commits, because whoever opened the session does."""
+"""Where the rules live, without a word of HTTP; a service never commits, because
+whoever opened the session does."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,8 +34,12 @@ class UserService:
     async def get_user_by_username(self, username: str) -> User:
         return _found(await self.repository.get_by_username(username), username)
 
-    async def get_users(self, *, page: int = 1, per_page: int = 20) -> PaginatedResponse[User]:
-        return await get_paginated(self.session, select(User), page=page, per_page=per_page)
+    async def get_users(
+        self, *, page: int = 1, per_page: int = 20
+    ) -> PaginatedResponse[User]:
+        return await get_paginated(
+            self.session, select(User), page=page, per_page=per_page
+        )
 
     async def create_user(self, wanted: UserCreate) -> User:
         """Raises AlreadyExists, which names the field."""
@@ -49,7 +54,7 @@ class UserService:
             return _found(await self.repository.update(user_id, fields), user_id)
 
     async def delete_user(self, user_id: int) -> None:
-        """Deletes the user's posts too. Raises InUse while the user holds an account."""
+        """Deletes the user's posts too. Raises InUse while they hold an account."""
         try:
             async with self.session.begin_nested():
                 found = await self.repository.delete(user_id)
@@ -60,7 +65,8 @@ class UserService:
 
     @asynccontextmanager
     async def _unique(self, fields: dict[str, object]) -> AsyncIterator[None]:
-        """Try it and see: to look first and write then leaves a moment in which somebody else takes the name.
+        """Try it and see: to look first and write then leaves a moment in which
+        somebody else takes the name.
 
         The savepoint keeps the caller's transaction usable after a collision."""
         try:
@@ -74,15 +80,23 @@ class UserService:
 
 
 def feed(secret: str) -> Keyset[Post]:
-    """Published posts, the newest first, with author and tags. Made once for an application."""
-    return Keyset(PostRepository.published(), Post.created_at.desc(), Post.id.desc(), secret=secret)
+    """Published posts, the newest first, with author and tags. Made once for an
+    application."""
+    return Keyset(
+        PostRepository.published(),
+        Post.created_at.desc(),
+        Post.id.desc(),
+        secret=secret,
+    )
 
 
 class PostService:
     def __init__(self, session: AsyncSession, *, feed: Keyset[Post]) -> None:
         self.session, self.feed = session, feed
 
-    async def get_feed(self, *, limit: int = 20, cursor: str | None = None) -> CursorPage[Post]:
+    async def get_feed(
+        self, *, limit: int = 20, cursor: str | None = None
+    ) -> CursorPage[Post]:
         """A page of the feed. Raises OutOfRange, InvalidCursor."""
         return await self.feed.get_page(self.session, limit=limit, cursor=cursor)
 
@@ -91,7 +105,9 @@ class TransferService:
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
-    async def transfer(self, wanted: TransferCreate, *, key: str | None = None) -> Transfer:
+    async def transfer(
+        self, wanted: TransferCreate, *, key: str | None = None
+    ) -> Transfer:
         """Raises what `transfer_funds` raises."""
         return await transfer_funds(self.session, **wanted.model_dump(), key=key)
 
@@ -103,8 +119,11 @@ def _found(user: User | None, key: object) -> User:
 
 
 async def _columns(wanted: UserCreate | UserUpdate) -> dict[str, object]:
-    """The fields that were sent, with a hash in the password's place; made before the first statement takes a lock."""
+    """The fields that were sent, with a hash in the password's place; made before the
+    first statement takes a lock."""
     fields = wanted.model_dump(exclude_unset=True, exclude={"password"})
     if "password" in wanted.model_fields_set:
-        fields["hashed_password"] = await hash_password(wanted.password.get_secret_value())
+        fields["hashed_password"] = await hash_password(
+            wanted.password.get_secret_value()
+        )
     return fields

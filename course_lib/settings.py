@@ -1,4 +1,5 @@
-"""What the environment says: COURSE_DATABASE, COURSE_SECRET and time-outs, read when asked and never at import."""
+"""What the environment says: COURSE_DATABASE, COURSE_SECRET and time-outs, read when
+asked and never at import."""
 
 import logging
 import os
@@ -23,14 +24,18 @@ def database_setting() -> str:
 
 
 def database_url(setting: str | None = None) -> URL:
-    """The URL for `setting` (default: COURSE_DATABASE). 'sqlite' is a file in the project's folder, wherever you stand.
+    """The URL for `setting` (default: COURSE_DATABASE). 'sqlite' is a file in the
+    project's folder, wherever you stand.
 
-    Raises DatabaseNotUnderstood, also for 'postgres': starting the embedded server is the lab's work."""
+    Raises DatabaseNotUnderstood, also for 'postgres': starting the embedded server is
+    the lab's work."""
     setting = setting or database_setting()
     if setting == "sqlite":
         return URL.create("sqlite+aiosqlite", database=str(SQLITE_FILE))
     if setting == "postgres":
-        raise DatabaseNotUnderstood(setting, "its server is started by `course serve` and by the lessons")
+        raise DatabaseNotUnderstood(
+            setting, "its server is started by `course serve` and by the lessons"
+        )
     try:
         url = make_url(setting)
         dialect = url.get_dialect().get_async_dialect_cls(url)
@@ -38,27 +43,39 @@ def database_url(setting: str | None = None) -> URL:
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise DatabaseNotUnderstood(setting, "it names no database we know") from None
     except ImportError as missing:
-        raise DatabaseNotUnderstood(setting, f"{missing.name} is not installed") from None
+        raise DatabaseNotUnderstood(
+            setting, f"{missing.name} is not installed"
+        ) from None
     if sslmode := url.query.get("sslmode"):  # libpq's word; asyncpg calls it ssl
-        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})
+        url = url.difference_update_query(["sslmode"]).update_query_dict(
+            {"ssl": sslmode}
+        )
     if not dialect.is_async:
-        raise DatabaseNotUnderstood(setting, f"the driver of {url.drivername!r} is not async")
+        raise DatabaseNotUnderstood(
+            setting, f"the driver of {url.drivername!r} is not async"
+        )
     return url
 
 
 def cursor_secret(*, one_process: bool = True) -> str:
-    """COURSE_SECRET, which signs cursors; without one a new secret, which no other process knows.
+    """COURSE_SECRET, which signs cursors; without one a new secret, which no other
+    process knows.
 
-    Where there may be several processes, as behind `uvicorn --workers`, the log says that they need it."""
+    Where there may be several processes, as behind `uvicorn --workers`, the log says
+    that they need it."""
     secret = os.environ.get("COURSE_SECRET")
     if not (secret or one_process):
-        log.warning("COURSE_SECRET is not set: a cursor is good for the process that made it, and no other.")
+        log.warning(
+            "COURSE_SECRET is not set: a cursor is good for the process that made it, "
+            "and no other."
+        )
     return secret or secrets.token_urlsafe()
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds after which a statement gives up: waiting for a lock, running (not in SQLite), or waiting to connect."""
+    """Seconds after which a statement gives up: waiting for a lock, running (not in
+    SQLite), or waiting to connect."""
 
     lock: float = 5
     statement: float = 10
@@ -66,9 +83,18 @@ class Timeouts:
 
 
 def timeouts() -> Timeouts:
-    """COURSE_LOCK_TIMEOUT, COURSE_STATEMENT_TIMEOUT, COURSE_POOL_TIMEOUT, or defaults. Raises SettingNotUnderstood."""
-    variables = {each.name: f"COURSE_{each.name.upper()}_TIMEOUT" for each in fields(Timeouts)}
-    return Timeouts(**{name: _seconds(said) for name, said in variables.items() if os.environ.get(said)})
+    """COURSE_LOCK_TIMEOUT, COURSE_STATEMENT_TIMEOUT, COURSE_POOL_TIMEOUT, or defaults.
+    Raises SettingNotUnderstood."""
+    variables = {
+        each.name: f"COURSE_{each.name.upper()}_TIMEOUT" for each in fields(Timeouts)
+    }
+    return Timeouts(
+        **{
+            name: _seconds(said)
+            for name, said in variables.items()
+            if os.environ.get(said)
+        }
+    )
 
 
 def _seconds(variable: str) -> float:

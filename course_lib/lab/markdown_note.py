@@ -36,7 +36,7 @@ class Note:
 
 
 class Source(Note):
-    """Lines of Python from a file. A narrow page scrolls them, where JupyterLab would break them within a word."""
+    """Lines of Python from a file. A narrow page breaks them between words, where JupyterLab would within one."""
 
     def __init__(self, place: str, code: str) -> None:
         super().__init__(f"`{place}`\n\n```python\n{code}\n```", plain=f"{place}\n\n{code}")
@@ -46,7 +46,7 @@ class Source(Note):
         lines = highlight(self.code, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()
         return (
             f'<p><code>{escape(self.place)}</code></p><div class="highlight">'
-            f'<pre tabindex="0" style="white-space:pre;overflow-x:auto">{lines}</pre></div>'
+            f'<pre style="white-space:pre-wrap;word-break:normal;overflow-wrap:normal">{lines}</pre></div>'
         )
 
 

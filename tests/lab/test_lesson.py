@@ -141,10 +141,12 @@ def test_a_pattern_is_shown_from_its_file() -> None:
     assert "```python" in shown._repr_markdown_()
 
 
-def test_a_narrow_page_scrolls_the_lines_of_a_pattern() -> None:
+def test_a_narrow_page_breaks_the_lines_of_a_pattern_between_words() -> None:
     page = show_source(create_session_factory)._repr_html_()
     lines = re.search(
-        r'<pre tabindex="0" style="white-space:pre;overflow-x:auto">(.*)</pre>', page, re.DOTALL
+        r'<pre style="white-space:pre-wrap;word-break:normal;overflow-wrap:normal">(.*)</pre>',
+        page,
+        re.DOTALL,
     )
     assert lines
     code = unescape(re.sub(r"<[^>]+>", "", lines[1]))

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Column, Dialect, Enum, MetaData, Table, TypeDecorator
 from sqlalchemy.dialects import postgresql
 
-POSTGRESQL: Dialect = postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
+POSTGRESQL: Dialect = postgresql.asyncpg.dialect()
 
 
 class EnumType(ops.MigrateOperation):

@@ -26,7 +26,7 @@ from course_lib.school.attempts.time_limit import Stopped
 from course_lib.school.attempts.verdicts import NotYet
 
 Work = Callable[[AsyncSession], Awaitable[Any]]
-POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
+POSTGRES = postgresql.dialect()
 LOCK_ON_ROWS = re.compile("FOR (NO KEY )?UPDATE")
 LOCK_IN_PYTHON = (
     "waits for a lock of asyncio, which another call holds. Such a lock is a thing of this one process: whoever uses "
