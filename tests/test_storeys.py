@@ -229,6 +229,7 @@ PROVED_WITH = {
     "school.classroom.paths": "school/classroom/collecting/test_collect",
     "school.classroom.grading.nbgrader_settings": "school/classroom/grading/test_grade",
     "school.classroom.reporting.teachers_page": "school/classroom/reporting/test_report",
+    "school.exercises.stricter": "school/learner/test_review",
     "school.exercises.outcomes": "school/judges/test_every_answer",
     "school.exercises.solutions": "school/judges/test_every_answer",
     "school.learner.progress_tables": "school/learner/test_progress",

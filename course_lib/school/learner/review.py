@@ -1,7 +1,8 @@
 """What is due again: you recall it a day later, then after 3, 7, 16 and 35 days, and what you forgot begins anew.
 
 The boxes are Sebastian Leitner's (So lernt man lernen, 1972). An item is an exercise that you passed before, or a
-question from *Before you start* of a lesson that you have begun.
+question from *Before you start* of a lesson that you have begun. An exercise that you passed when its check asked for
+less is due at once.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from course_lib.school.exercises.outcomes import PASSED
+from course_lib.school.exercises.stricter import STRICTER_SINCE
 from course_lib.school.learner.progress import Progress
 from course_lib.school.learner.progress_shown import Exercise
 from course_lib.school.learner.progress_tables import Recall, Try
@@ -110,9 +112,11 @@ def _print(picked: Sequence[Due]) -> None:
 def _told(item: Exercise | Question) -> str:
     if isinstance(item, Question):
         return f"{title_of(item.lesson)}, before you start: {item.text}"
+    stricter = STRICTER_SINCE.get(item.id)
     return (
         f"{title_of(item.lesson)}, exercise {item.id} {item.title}, in {exercise_notebook(item.lesson)}\n"
         f"   Solve it again from memory: course reset {item.id} gives a fresh copy and keeps yours."
+        + (f"\n   Its check asks for more since {stricter.day} {stricter:%B %Y}." if stricter else "")
     )
 
 
@@ -134,9 +138,13 @@ def _passed_before(exercises: Iterable[Exercise], tries: Sequence[Try]) -> list[
     for exercise in exercises:
         events = [(each.at, each.outcome == PASSED) for each in tries if each.exercise == exercise.id]
         passes = [at for at, success in events if success]
-        if passes:
-            since_pass = events[events.index((passes[0], True)) :]
-            found.append(Due(exercise, next_time(passes[0], since_pass)))
+        stricter = STRICTER_SINCE.get(exercise.id)
+        counted = [at for at in passes if stricter is None or at >= stricter]
+        if counted:
+            since_pass = events[events.index((counted[0], True)) :]
+            found.append(Due(exercise, next_time(counted[0], since_pass)))
+        elif passes and stricter:
+            found.append(Due(exercise, stricter))
     return found
 
 

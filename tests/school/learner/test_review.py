@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from processes import only_posix
 
+from course_lib.school.exercises.solutions import exercises
+from course_lib.school.exercises.stricter import STRICTER_SINCE
 from course_lib.school.learner.progress import Progress, progress_of
-from course_lib.school.learner.review import Due, due, next_time, review, schedule
+from course_lib.school.learner.review import Due, _told, due, next_time, review, schedule
 from course_lib.school.lessons.questions import Question
 
 START = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -284,3 +286,34 @@ def test_what_stays_due_is_counted(progress: Progress, capsys: pytest.CaptureFix
     told = capsys.readouterr().out
     assert told.startswith("3 of 6 that are due:\n")
     assert told.endswith("\n3 more: course review\n")
+
+
+async def test_what_was_passed_before_its_check_asked_for_more_is_due_at_once(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STRICTER_SINCE, "07.1", day(3))
+    for exercise in ("07.1", "07.2"):
+        for number in (0, 1):
+            await progress.record(exercise, "passed", at=day(number))
+
+    found = await schedule(progress, TASKS, [])
+
+    assert [(each.item.id, each.since) for each in found] == [("07.1", day(3)), ("07.2", day(4))]
+    assert [_told(each.item).partition("Its check asks for more since ")[2] for each in found] == [
+        "7 March 2026.",
+        "",
+    ]
+
+
+async def test_who_passes_it_again_has_it_behind_them(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STRICTER_SINCE, "07.1", day(3))
+    for number in (0, 5):
+        await progress.record("07.1", "passed", at=day(number))
+
+    assert [each.since for each in await schedule(progress, TASKS, [])] == [day(6)]
+
+
+def test_only_exercises_that_there_are_became_stricter() -> None:
+    assert set(STRICTER_SINCE) - {each.id for each in exercises()} == set()
