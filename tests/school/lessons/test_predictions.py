@@ -1,5 +1,6 @@
 """A learner predicts before seeing: nothing around a question gives its answer away before the cell that reveals it."""
 
+import ast
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,14 +46,25 @@ def _place_among_reveals(notebook: Any, asked: Asked) -> int:
 
 
 def around(notebook: Any, asked: Asked) -> list[tuple[str, str]]:
-    """What a learner may read before the reveal: prose before, between and behind, comments, and the name."""
+    """What a learner may read before the reveal: prose before, between and behind, code's comments, texts and name."""
     before = [cell for cell in notebook.cells[max(0, asked.asks - 1) : asked.asks] if is_prose(cell)]
     between = notebook.cells[asked.asks : asked.reveals + 1]
     behind = [cell for cell in notebook.cells[asked.reveals + 1 :] if is_prose(cell)][:PROSE_BEHIND]
     named = [("name", asked.name.replace("_", " "))]
     prose = [(cell.id, cell.source) for cell in (*before, *filter(is_prose, between), *behind)]
     comments = [(cell.id, said) for cell in between for said in re.findall(r"#\s(.*)", code_of(cell))]
-    return named + prose + comments
+    return named + prose + comments + [(cell.id, texts_in(cell)) for cell in between]
+
+
+def texts_in(cell: Any) -> str:
+    """What its code holds as text, such as a caption, but for the questions that it asks."""
+    tree = ast.parse(code_of(cell))
+    asks = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "predict"
+    ]
+    own = {id(inner) for ask in asks for inner in ast.walk(ask)}
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in own]
+    return " | ".join(node.value for node in texts if isinstance(node.value, str))
 
 
 def is_prose(cell: Any) -> bool:
