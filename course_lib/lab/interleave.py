@@ -75,6 +75,8 @@ async def interleave(
 
 def _checked(order: str, transactions: Mapping[str, Transaction], *, whole: bool) -> list[str]:
     names = order.split()
+    if not transactions:
+        raise ValueError("there is no transaction to run: the mapping is empty")
     for name in names:
         if name not in transactions:
             raise ValueError(f"the order names {name!r}; the transactions are {', '.join(transactions)}")

@@ -443,6 +443,7 @@ async def two_arguments(session: AsyncSession, amount: int) -> Steps:
         (lambda: {"A": withdraw}, "A X", "the order names 'X'; the transactions are A"),
         (lambda: {"A": withdraw, "B": withdraw}, "A A", "the order 'A A' never names 'B'"),
         (lambda: {"A": withdraw}, "", "never names 'A'"),
+        (lambda: {}, "", "there is no transaction to run"),
         (lambda: {"A": no_yield}, "A", "A has no yield, so it has no steps: end each step of no_yield"),
         (lambda: {"A": lambda session: no_yield(session)}, "A", "no_yield"),
         (lambda: {"A": no_yield(ANY)}, "A", r"A is called already: write no_yield, not no_yield\(…\)"),

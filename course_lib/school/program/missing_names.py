@@ -45,8 +45,17 @@ class MissingNames:
             self.line_of_fault.pop(name, None)
         if result.success:
             self.ran.add(cell)
+            self._tell_of_older(cell)
         elif name := self._missing_name(result.error_in_exec):
             self._tell(name)
+
+    def _tell_of_older(self, cell: str) -> None:
+        """A name whose cell is no Python now still stands for what that cell made before, as if nothing had changed."""
+        used = self.line_of_fault.keys() & set(re.findall(r"\w+", cell))
+        if used and self._notebook():
+            name = min(used)
+            why = f"the cell above that defines it has a syntax error in line {self.line_of_fault[name]}"
+            display(Note(f"`{name}` is still your earlier one: {why}. Mend it, and run both."))
 
     def _missing_name(self, error: BaseException | None) -> str:
         """The name that code of this notebook looked for in vain, or ''."""

@@ -93,6 +93,14 @@ def test_a_syntax_error_in_the_answer_is_named_with_its_line(copy: Path, answer:
     assert told(shown) == f"`open_account` is not defined: {fault}"
 
 
+def test_an_answer_from_before_a_syntax_error_is_named_as_such(copy: Path) -> None:
+    *_, shown = in_exercises(copy, SETUP, ANSWER, f"{ANSWER} +", "print(open_account(1, 2, 3, 4).close())")
+    assert shown[-1]["data"]["text/markdown"] == (
+        "`open_account` is still your earlier one: the cell above that defines it has a syntax error in line 2. "
+        "Mend it, and run both."
+    )
+
+
 def test_a_syntax_error_is_forgotten_when_it_is_mended(copy: Path) -> None:
     *_, shown = in_exercises(copy, SETUP, f"{ANSWER} +", f"1 / 0\n{ANSWER}", CHECK)
     assert "run the cell above that defines it" in told(shown)
