@@ -260,11 +260,6 @@ class TagRepository(BaseRepository[Tag]):
         return (await self.session.scalars(select(Tag).where(Tag.name == name))).one()
 
 
-LOCK = (
-    select(Account)
-    .where(Account.id.in_(bindparam("keys", expanding=True)))
-    .order_by(Account.id)
-)
 PAYER, PAYEE = bindparam("payer", type_=Integer), bindparam("payee", type_=Integer)
 CHANGE = case(
     (Account.id == PAYER, -bindparam("amount", type_=BigInteger)),
@@ -275,11 +270,11 @@ MOVE = (
     .where(Account.id.in_((PAYER, PAYEE)))
     .values(balance=Account.balance + CHANGE)
 )
+"""Made once: to build such a statement takes as long as to send it."""
 
 
 class AccountRepository(BaseRepository[Account]):
-    """A balance changes by a transfer alone. To build such a statement takes as long as
-    to send it: it is made once."""
+    """A balance changes by a transfer alone."""
 
     model = Account
     protected = BaseRepository.protected | {"balance"}
@@ -296,13 +291,10 @@ class AccountRepository(BaseRepository[Account]):
         possible = [
             number for key in keys if (number := self._possible(key)) is not None
         ]
-        rows, options = (
-            LOCK.with_for_update(key_share=True),
-            {"populate_existing": True},
-        )
-        found = await self.session.scalars(
-            rows, {"keys": possible}, execution_options=options
-        )
+        rows = select(Account).where(Account.id.in_(possible)).order_by(Account.id)
+        rows = rows.with_for_update(key_share=True)
+        options = {"populate_existing": True}
+        found = await self.session.scalars(rows, execution_options=options)
         return {account.id: account for account in found}
 
     async def move(self, payer: int, payee: int, amount: int) -> None:
