@@ -84,7 +84,7 @@ class _Rollout:
             await self.attempt.change(new)
         except DBAPIError as error:
             raise NotYet(
-                "column not there yet" if program == "new" else "old program locked out",
+                "column not there yet",
                 f"After {self._path()} somebody signs up through the {program} program: {told(error)}",
             ) from None
 
