@@ -111,8 +111,8 @@ MEANINGS = [
     ),
     Meaning(
         "unnamed constraint",
-        "ValueError",
-        "Constraint must have a name",
+        "ValueError InvalidRequestError",
+        "Constraint must have a name|constraint is explicitly named",
         "Give it one: the next migration finds it by its name.",
     ),
     Meaning(
@@ -196,7 +196,7 @@ MEANINGS = [
         "no such column",
         "DBAPIError",
         "no such column|column .* does not exist",
-        "How is it called in the model?",
+        "How is it called in the model, and is it there at this moment?",
     ),
     Meaning(
         "no such table",

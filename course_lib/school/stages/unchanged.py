@@ -100,6 +100,7 @@ CONSTRAINTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def require_column(attempt: Attempt, after: Picture, column: str) -> None:
+    _require_table(attempt, after, column.partition(".")[0])
     attempt.require(
         column in after.shape, "column not there", f"After `{attempt.name}` there is no column `{column}`."
     )
@@ -107,15 +108,21 @@ def require_column(attempt: Attempt, after: Picture, column: str) -> None:
 
 def require_rows(attempt: Attempt, before: Picture, after: Picture, table: str) -> None:
     """Raise NotYet unless the table has rows of the same ids."""
-    attempt.require(
-        f"{table}.id" in after.shape, "table lost", f"After `{attempt.name}` there is no table `{table}`."
-    )
+    _require_table(attempt, after, table)
     old, new = (set(each.values[f"{table}.id"]) for each in (before, after))
     attempt.require(
         old == new,
         "rows lost",
         f"`{table}` had {len(old)} rows; after `{attempt.name}` it has {len(new)}. Ids that are gone: "
         f"{_some(old - new)}; ids that are new: {_some(new - old)}.",
+    )
+
+
+def _require_table(attempt: Attempt, after: Picture, table: str) -> None:
+    attempt.require(
+        f"{table}.id" in after.shape,
+        "table lost",
+        f"After `{attempt.name}` there is no table `{table}`, or it has no `id`.",
     )
 
 

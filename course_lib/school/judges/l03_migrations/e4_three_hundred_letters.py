@@ -59,10 +59,10 @@ async def _require_limit(attempt: Attempt, after: Picture) -> None:
     refused, rules = await _refusal(attempt, 301 * "t"), _rules_of_title(after)
     attempt.require(refused or not rules, "other limit", f"{stored} {rules}")
     attempt.require(
-        refused,
+        rules,
         "limit lost",
-        f"{stored} No CHECK of the title is left. A batch takes its lines in their order: what is dropped after it "
-        "was made is gone.",
+        f"{'' if refused else stored + ' '}No CHECK of the title is left. A batch takes its lines in their order: what "
+        "is dropped after it was made is gone.",
     )
 
 

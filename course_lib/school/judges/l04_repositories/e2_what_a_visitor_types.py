@@ -1,6 +1,5 @@
 """Exercise 04.2, What a visitor types: what a visitor types is compared and never run."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import insert, select, text
@@ -11,7 +10,7 @@ from course_lib.models import Post
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
 from course_lib.school.judges.registry import judge
-from course_lib.school.stages.returned_lists import shown
+from course_lib.school.stages.returned_lists import a_list, all_of, shown
 
 ATTACKS = ("nothing' UNION SELECT hashed_password FROM users --", "nothing' OR '1' = '1")
 REFUSALS = (SQLAlchemyError, ValueError)
@@ -74,22 +73,21 @@ async def _attack(attempt: Attempt, title: str) -> None:
         )
     if isinstance(got, SQLAlchemyError):
         raise attempt.not_yet("SQL injection", f"{called} raises {told(got)}")
-    _require_texts(attempt, got)
+    texts = _texts(attempt, got)
     attempt.require(
-        not got,
+        not texts,
         "SQL injection",
-        f"{called} got back what no visitor may see, such as `{max(got, default='')[:40]}`.",
+        f"{called} got back what no visitor may see, such as `{max(texts, default='')[:40]}`.",
     )
 
 
 async def _miss(attempt: Attempt, title: str) -> None:
     async with attempt.sessions() as session:
-        got = await attempt.call(session, title)
-    _require_texts(attempt, got)
+        texts = _texts(attempt, await attempt.call(session, title))
     attempt.require(
-        not got,
+        not texts,
         "other titles found",
-        f"`{attempt.name}` was called with the title `{title}`, which no post has, and returned {len(got)} texts. "
+        f"`{attempt.name}` was called with the title `{title}`, which no post has, and returned {len(texts)} texts. "
         "Another title was taken for it.",
     )
 
@@ -104,18 +102,18 @@ async def _find(attempt: Attempt, title: str, *, expected: tuple[type[Exception]
     called = f"Three published posts have the title `{title}`. `{attempt.name}`"
     if isinstance(got, REFUSALS):
         raise attempt.not_yet("honest title lost", f"{called} raises {told(got)}")
-    _require_texts(attempt, got)
-    drafts = {content for content, published in rows if not published} & set(got)
+    texts = _texts(attempt, got)
+    drafts = {content for content, published in rows if not published} & set(texts)
     attempt.require(
-        not drafts, "drafts shown", f"{called} returns {list(got)}; {', '.join(drafts)!r} is a draft."
+        not drafts, "drafts shown", f"{called} returns {shown(texts)}; {', '.join(drafts)!r} is a draft."
     )
-    attempt.require(got or title == PLAIN_TITLE, "honest title lost", f"{called} finds none of them.")
-    _require_same(attempt, list(got), wanted)
+    attempt.require(texts or title == PLAIN_TITLE, "honest title lost", f"{called} finds none of them.")
+    _require_same(attempt, texts, wanted)
     attempt.sent_at_most(1, "too many statements", "One SELECT finds them all.")
 
 
 def _require_same(attempt: Attempt, got: list[str], wanted: list[str]) -> None:
-    returned = f"`{attempt.name}` returned {got}; {wanted} was asked for."
+    returned = f"`{attempt.name}` returned {shown(got)}; {wanted} was asked for."
     attempt.require(sorted(got) == sorted(wanted), "wrong posts", returned)
     attempt.require(
         got == wanted,
@@ -124,10 +122,7 @@ def _require_same(attempt: Attempt, got: list[str], wanted: list[str]) -> None:
     )
 
 
-def _require_texts(attempt: Attempt, got: object) -> None:
-    is_list = isinstance(got, Sequence) and not isinstance(got, str)
-    attempt.require(
-        is_list and all(isinstance(each, str) for each in got),  # type: ignore[attr-defined]
-        "not a list of texts",
-        f"`{attempt.name}` returned {shown(got)}; a list of texts was asked for.",
-    )
+def _texts(attempt: Attempt, got: object) -> list[str]:
+    texts = a_list(attempt, got, of="texts")
+    all_of(attempt, texts, str, of="texts")
+    return list(texts)

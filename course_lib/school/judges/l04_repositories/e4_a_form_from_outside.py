@@ -27,7 +27,9 @@ NOT_FOR_VISITORS = {
     "nickname": "the boss",
 }
 """What a form may smuggle in; sam is neither an administrator nor active."""
-FOR_NOBODY = (*MISHAPS, AttributeError, TypeError, LookupError, ValueError)
+REFUSALS = (*MISHAPS, ValueError, LookupError, PermissionError)
+"""What a function may raise for a form that it does not like."""
+FOR_NOBODY = (*REFUSALS, AttributeError, TypeError)
 """What a function may raise where there is no user."""
 
 
@@ -71,8 +73,8 @@ async def _smuggle(attempt: Attempt, key: int, field: str) -> str:
     form = _both_fields(attempt) | {field: NOT_FOR_VISITORS[field]}
     [before] = await attempt.rows(_guarded_columns().where(User.id == key))
     async with callers_session(attempt) as session:
-        user = await attempt.call(session, key, dict(form), expected=MISHAPS)
-        if isinstance(user, MISHAPS):
+        user = await attempt.call(session, key, dict(form), expected=REFUSALS)
+        if isinstance(user, REFUSALS):
             _require_one_row(attempt, user)
             return f"`{attempt.name}` was given a form with `{field}`, and raises {told(user)}."
         await require_open(attempt, session)
