@@ -7,13 +7,13 @@ require_rest(attempt, before, after)         # nothing is lost, nothing is added
 await require_use(attempt, "posts", row, refused={"title": None})
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.base import Executable
 
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
@@ -184,28 +184,24 @@ async def require_use(
     rows = sa.table(table, *map(sa.column, row))
     for name, value in refused.items():
         attempt.require(
-            await _refusal(attempt, sa.insert(rows).values({**row, name: value})),
+            await refusal(attempt, sa.insert(rows).values({**row, name: value})),
             "bad row taken",
             f"`{table}` takes a row with `{name}` = {value!r:.30}, which it was to refuse.",
         )
     same = [rows.c[name] == value for name, value in row.items()]
     new = sa.insert(rows).values(dict(row))
-    said = await _refusal(
+    said = await refusal(
         attempt, new, sa.update(rows).where(*same).values(dict(row)), sa.delete(rows).where(*same)
     )
     attempt.require(not said, "good row refused", f"`{table}` does not serve a good row any more: {said}.")
 
 
-async def _refusal(attempt: Attempt, *statements: Any) -> str:
-    """What the database says to the first statement that it refuses; nothing, where it takes them all."""
+async def refusal(attempt: Attempt, *statements: Executable) -> str:
+    """What the database says to the first statement that it refuses, '' when it takes them all; nothing stays."""
     async with attempt.engine.connect() as connection:
-        return await _said(connection, statements)
-
-
-async def _said(connection: AsyncConnection, statements: Iterable[Any]) -> str:
-    try:
-        for each in statements:
-            await connection.execute(each)
-    except DBAPIError as error:
-        return told(error)
+        try:
+            for each in statements:
+                await connection.execute(each)
+        except DBAPIError as error:
+            return told(error)
     return ""

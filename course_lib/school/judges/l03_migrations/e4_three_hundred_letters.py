@@ -1,10 +1,8 @@
 """Exercise 03.4, Three hundred letters: type and CHECK allow 300 letters, and the CHECK keeps its name."""
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
 from course_lib.school.attempts.attempt import Attempt
-from course_lib.school.attempts.explaining import told
 from course_lib.school.judges.l03_migrations.upgrading import (
     COMPLETED,
     NOBODY,
@@ -13,7 +11,14 @@ from course_lib.school.judges.l03_migrations.upgrading import (
     upgraded,
 )
 from course_lib.school.judges.registry import BOTH, judge
-from course_lib.school.stages.unchanged import Picture, picture, require_rest, require_rows, require_use
+from course_lib.school.stages.unchanged import (
+    Picture,
+    picture,
+    refusal,
+    require_rest,
+    require_rows,
+    require_use,
+)
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 TITLE_RULE = "ck_posts_title_length"
@@ -101,12 +106,6 @@ def _is_of_title(rule: str) -> bool:
 
 
 async def _refusal(attempt: Attempt, title: str) -> str:
-    """What the database says to a title, '' when it takes it; nothing is left of it."""
     values = {"title": title, "author": await attempt.key("mira")}
     new = sa.text("INSERT INTO posts (title, content, author_id) VALUES (:title, '…', :author)")
-    async with attempt.engine.connect() as connection:
-        try:
-            await connection.execute(new, values)
-        except DBAPIError as error:
-            return told(error)
-    return ""
+    return await refusal(attempt, new.bindparams(**values))

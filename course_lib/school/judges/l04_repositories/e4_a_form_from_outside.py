@@ -3,16 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from course_lib.models import Tag, User
+from course_lib.models import User
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
 from course_lib.school.judges.l04_repositories.callers_rows import MISHAPS, require_model, require_open
 from course_lib.school.judges.registry import judge
-from course_lib.school.stages.callers_work import OF_THE_CALLER, callers_session
+from course_lib.school.stages.callers_work import callers_session
 from course_lib.school.stages.races import without_patience
 from course_lib.school.stages.returned_lists import shown
 
@@ -158,7 +158,6 @@ async def _leave_alone(attempt: Attempt, key: int, form: dict[str, str]) -> None
 
 async def _save_for_nobody(attempt: Attempt) -> None:
     nobody = await attempt.scalar(select(func.max(User.id))) + 1
-    await attempt.change(delete(Tag).where(Tag.name == OF_THE_CALLER))
     async with callers_session(attempt) as session:
         user = await attempt.call(session, nobody, _both_fields(attempt), expected=FOR_NOBODY)
         if user is None:
