@@ -96,11 +96,42 @@ MEANINGS = [
         "not a model", "UnmappedClassError NoInspectionAvailable", "", "A mapped class was expected there."
     ),
     Meaning("row gone", "StaleDataError", "", "The row was changed or deleted by somebody else meanwhile."),
+    # migrations
+    Meaning(
+        "batch mode missing",
+        "DBAPIError NotImplementedError",
+        r'near "(ALTER|CONSTRAINT)": syntax|refer to the batch mode',
+        "SQLite cannot change a column or a constraint in place. `with op.batch_alter_table(…)` makes the table anew.",
+    ),
+    Meaning(
+        "NOT NULL on rows",
+        "DBAPIError",
+        r"add a NOT NULL column|contains null values|NOT NULL constraint failed: _alembic_tmp",
+        "There are rows, and they have no value in this column yet.",
+    ),
+    Meaning(
+        "unnamed constraint",
+        "ValueError InvalidRequestError",
+        "Constraint must have a name|constraint is explicitly named",
+        "Give it one: the next migration finds it by its name.",
+    ),
+    Meaning(
+        "no such constraint",
+        "ValueError DBAPIError",
+        r"No such constraint: '(?!((?:ck|uq|fk)_[a-z]+_)\1)|constraint .* does not exist",
+        "Is it called so in the database? Without `op.f` a name is completed only where `type_` tells its kind.",
+    ),
+    Meaning(
+        "there already",
+        "DBAPIError",
+        r"(table|index|column|relation|constraint) .*already exists|duplicate column name",
+        "Something of this name has been made before, perhaps by a line above.",
+    ),
     # what a statement is, and its values
     Meaning(
         "placeholder in quotes",
-        "ArgumentError",
-        "doesn't define a bound parameter",
+        "ArgumentError ProgrammingError",
+        "doesn't define a bound parameter|statement uses 0, and there are",
         "Inside quotes `:name` is text. A placeholder stands by itself, and the driver adds what it needs.",
     ),
     Meaning(
@@ -165,7 +196,7 @@ MEANINGS = [
         "no such column",
         "DBAPIError",
         "no such column|column .* does not exist",
-        "How is it called in the model?",
+        "How is it called in the model, and is it there at this moment?",
     ),
     Meaning(
         "no such table",

@@ -1,8 +1,10 @@
 """A learner's migration, run as our env.py would, and what the database says to it."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 
+from course_lib.lab.faults import power_cut
 from course_lib.lab.migrating import AsyncMigration, engine_for_migrations, run_migration
 from course_lib.lab.sql import watch
 from course_lib.school.attempts.attempt import Attempt
@@ -12,15 +14,8 @@ from course_lib.school.attempts.verdicts import NotYet
 KEEP_IDS = {"sqlite_autoincrement": True}
 CHANGE = re.compile(r"(ALTER|CREATE|DROP|INSERT|UPDATE|DELETE)\b")
 LONG = 90
-CAUSES = {
-    "a NOT NULL column": "NOT NULL on rows",
-    "contains null values": "NOT NULL on rows",
-    "NOT NULL constraint failed": "NOT NULL on rows",
-    'near "ALTER"': "batch mode missing",
-    "refer to the batch mode": "batch mode missing",
-    "Constraint must have a name": "unnamed constraint",
-}
-"""What an error says, and the misconception behind it."""
+NOBODY = 999_999
+"""No row has this key."""
 PREFIX_TWICE = re.compile(r"((?:ck|uq|fk)_[a-z]+_)\1")
 COMPLETED = "`op.f` marks a name as complete. Before any other name the naming convention puts `{}`."
 IN_A_BATCH = "A batch runs where its block ends, so one of the lines inside it is meant."
@@ -43,11 +38,25 @@ async def upgraded(attempt: Attempt) -> None:
 
 
 def _with_its_cause(attempt: Attempt, fault: NotYet) -> NotYet:
-    cause = next((name for words, name in CAUSES.items() if words in fault.told), fault.misconception)
-    explained = f"{fault.told}. {IN_A_BATCH}" if "`with op.batch_alter_table" in fault.told else fault.told
+    explained = f"{fault.told} {IN_A_BATCH}" if ", `with op.batch_alter_table" in fault.told else fault.told
     if twice := PREFIX_TWICE.search(fault.told):
         return attempt.not_yet("prefix put twice", f"{explained} {COMPLETED.format(twice[1])}")
-    return attempt.not_yet(cause, explained)
+    return attempt.not_yet(fault.misconception, explained)
+
+
+async def require_told(attempt: Attempt) -> None:
+    """Raise NotYet for a migration that ends without an error when the connection breaks under its first statement."""
+    ended: list[object] = []
+    with suppress(NotYet, ConnectionError):
+        async with attempt.running(), engine_for_migrations(attempt.engine) as own:
+            with power_cut(own, ""):
+                await run_migration(own, lambda op: ended.append(attempt.answer(op)))
+    attempt.require(
+        not ended,
+        "error swallowed",
+        f"The connection broke under the first statement of `{attempt.name}`, and it ended as if all were well. Such a "
+        "migration is noted as done, and never runs again. Let errors out.",
+    )
 
 
 def leave_changes(attempt: Attempt) -> None:

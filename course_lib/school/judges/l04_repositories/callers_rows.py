@@ -8,21 +8,16 @@ from course_lib.errors import CourseError
 from course_lib.models import Tag
 from course_lib.school.attempts.attempt import Attempt, count_of
 from course_lib.school.stages.callers_work import OF_THE_CALLER
+from course_lib.school.stages.returned_lists import shown
 
 MISHAPS = (SQLAlchemyError, CourseError)
-
-
-async def letters(attempt: Attempt) -> list[str]:
-    letters = attempt.order(await attempt.call())
-    attempt.require(letters, "not an order", f"`{attempt.name}` returned no letter.")
-    return letters
 
 
 def require_model(attempt: Attempt, got: object, model: type) -> None:
     attempt.require(
         isinstance(got, model),
         "nothing returned" if got is None else "something else returned",
-        f"`{attempt.name}` returned {got!r:.80}; a {model.__name__} was asked for.",
+        f"`{attempt.name}` returned {shown(got)}; a {model.__name__} was asked for.",
     )
 
 

@@ -10,7 +10,6 @@ from course_lib.repositories import TagRepository
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
 from course_lib.school.attempts.verdicts import NotYet
-from course_lib.school.judges.l04_repositories.callers_rows import letters
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.callers_work import OF_THE_CALLER, callers_session
 
@@ -20,7 +19,7 @@ async def only_the_new_ones(attempt: Attempt) -> None:
     taken = await attempt.scalar(select(func.max(Tag.name)))
     first, last = (f"{word} {attempt.chance.randrange(10, 99)}" for word in ("owls", "moss"))
     add_tags = attempt.program(
-        [attempt.blocks[letter] for letter in await letters(attempt)],
+        [attempt.blocks[letter] for letter in attempt.order(await attempt.call())],
         first="async def add_tags(session, names):",
         names={"IntegrityError": IntegrityError, "TagRepository": TagRepository},
     )
