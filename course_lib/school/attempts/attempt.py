@@ -144,6 +144,8 @@ class Attempt:
         return found[0]
 
     def _letters(self, letters: object, misconception: str, wanted: str) -> list[str]:
+        if letters is None:
+            raise NotYet("nothing returned", f"`{self.name}` returned None. {wanted}")
         try:
             return letters_in(letters, self.blocks)
         except NotLetters as error:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, MissingGreenlet
 
 from course_lib.lab.markdown_note import without_noise
 from course_lib.school.attempts.lines_as_function import is_program
-from course_lib.school.attempts.raw_errors import NOT_LOADED, meaning_of
+from course_lib.school.attempts.raw_errors import NOT_LOADED, USED_TOO_EARLY, meaning_of
 from course_lib.school.attempts.verdicts import NotAttempted, NotYet
 from course_lib.school.attempts.whose_frame import is_theirs, last_frame
 
@@ -26,8 +26,10 @@ def explained(error: BaseException, code: CodeType | None) -> NotYet | NotAttemp
     if isinstance(error, NotImplementedError) and last_frame(error) is frame:
         return NotAttempted()
     source = linecache.getline(frame.f_code.co_filename, number).strip()
-    line = f"`{source}`," if is_program(frame.f_code.co_filename) else f"Line {number}, `{source}`,"
-    meaning = meaning_of(_inner(error))
+    lines_in_order = is_program(frame.f_code.co_filename)
+    line = f"`{source}`," if lines_in_order else f"Line {number}, `{source}`,"
+    left_out = lines_in_order and isinstance(error, NameError)
+    meaning = USED_TOO_EARLY if left_out else meaning_of(_inner(error))
     name, advice = (meaning.name, meaning.advice) if meaning else ("error in the code", "")
     raised = f"{line} raises {told(error)}".rstrip(".")
     return NotYet(name, f"{raised}. {advice}".strip(), raised=True)

@@ -1,5 +1,6 @@
 """An answer of lettered lines or options, however it is written: "B D A", "BDA", "b, d, a" or ["B", "D", "A"]."""
 
+import re
 from collections.abc import Collection
 
 
@@ -13,7 +14,7 @@ class NotLetters(ValueError):
 
 def letters_in(answer: object, among: Collection[str]) -> list[str]:
     """The letters of an answer, in its order. Raises NotLetters."""
-    found = answer.replace(",", " ").upper().split() if isinstance(answer, str) else answer
+    found = re.findall(r"\w+", answer.upper()) if isinstance(answer, str) else answer
     if isinstance(found, list | tuple) and len(found) == 1 and len(str(found[0])) > 1:
         found = list(str(found[0]))  # "CAB" for "C A B"
     if not isinstance(found, list | tuple) or not found or any(each not in [*among] for each in found):

@@ -26,6 +26,13 @@ class Meaning:
 
 NOT_LOADED = "to look at it asks the database, and there is no `await` to wait with. It is expired or was never loaded."
 
+USED_TOO_EARLY = Meaning(
+    "used before it is made",
+    "UnboundLocalError",
+    "",
+    "The line that gives it its value has to run before this one.",
+)
+
 MEANINGS = [
     # await and async
     Meaning("missing await", "BaseException", "coroutine", "Put `await` before that call."),
@@ -153,6 +160,12 @@ MEANINGS = [
         "A statement is built with `select`, `insert`, `update`, `delete`, or put into `text(…)`.",
     ),
     Meaning(
+        "object in place of a value",
+        "ArgumentError",
+        "literal value expected, got <",
+        "A column is compared with a value: which attribute of the object holds it?",
+    ),
+    Meaning(
         "flush missing",
         "IntegrityError",
         r"NOT NULL.*_id\b|null value in column \"\w+_id\"",
@@ -243,6 +256,7 @@ MEANINGS = [
     Meaning(
         "None used", "AttributeError TypeError", "NoneType", "Where can it be None: a row that is not there?"
     ),
+    USED_TOO_EARLY,
     Meaning("name not known", "NameError", "", "Is it written like this elsewhere, and is its cell run?"),
     Meaning("no such attribute", "AttributeError", "", "What kind of object is it?"),
     Meaning(

@@ -13,6 +13,7 @@ from typing import Any
 
 from course_lib.lab.sql import watch
 from course_lib.school.attempts.fresh_database import attempting
+from course_lib.school.attempts.sandbox import finished
 from course_lib.school.exercises.solutions import Exercise, without_marks
 from course_lib.school.judges import judge_of
 
@@ -28,7 +29,8 @@ async def other_answer(exercise: Exercise, answer: Callable[..., Any]) -> str:
     """
     first, second = without_marks(exercise.answer), exercise.other
     if exercise.kind in LETTERED:
-        return first if _letters(answer()) == _letters(_returned(second)) else second
+        given = await finished(answer())
+        return first if _letters(given) == _letters(_returned(second)) else second
     forms = [_form(code) for code in (_source(answer), first, second)]
     if forms[0] not in forms[1:]:
         listed = [_function(exercise, code) for code in (first, second)]

@@ -28,11 +28,13 @@ class BrokenConnection(Attempt):
         try:
             notes = listening(self.engine, before_cursor_execute=lambda *sent: cut.append(sent))
             with notes, power_cut(self.engine, ""):
-                got = await super().call(*arguments, function=function)
+                got = await super().call(*arguments, function=function, expected=expected)
         except NotYet:
             if not cut:
                 raise
             raise CameOut from None
+        if cut and isinstance(got, expected):
+            raise CameOut
         self.require(
             not cut,
             "error swallowed",

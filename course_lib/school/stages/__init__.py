@@ -3,6 +3,7 @@
 returned_lists  whether what came back is a list of what was asked for, in order, and no more of it
 unchanged       what a change of the schema left as it was
 bank_accounts   the money of the sample people
+lines_in_order  an order in which lines can be reached
 callers_work    a caller with work of its own in the session
 savepoints      what was sent before a savepoint, and what inside
 races           others who want the same rows at the same moment

@@ -8,7 +8,18 @@ BLOCKS = dict.fromkeys("ABCD", "a line")
 
 
 @pytest.mark.parametrize(
-    "answer", ["B D A", "BDA", "b, d, a", " B  D A ", ["B", "D", "A"], ("B", "D", "A"), ["BDA"]]
+    "answer",
+    [
+        "B D A",
+        "BDA",
+        "b, d, a",
+        " B  D A ",
+        "B → D → A",
+        "(B, D, A)",
+        ["B", "D", "A"],
+        ("B", "D", "A"),
+        ["BDA"],
+    ],
 )
 def test_letters_are_read_in_every_usual_form(answer: object) -> None:
     assert letters_in(answer, BLOCKS) == ["B", "D", "A"]

@@ -52,6 +52,7 @@ LINES = {
     "placeholder of a driver": ["await session.execute(text('SELECT %s'))"],
     "value not given": ["await session.execute(text('SELECT :name'))"],
     "SQL as bare text": ["await session.execute('SELECT 1')"],
+    "object in place of a value": ["select(Post).where(Post.id > await session.get(Post, 1))"],
     "flush missing": [
         "user = User(email='a@b', username='n', hashed_password='h')\n    session.add(user)\n"
         "    session.add(Account(owner_id=user.id))\n    await session.flush()"
@@ -71,6 +72,7 @@ LINES = {
         "(await session.get(User, 999)).username",
         "(await session.scalar(select(User.id).where(User.id == 0))) + 1",
     ],
+    "used before it is made": ["late = late + 1"],
     "name not known": ["return usre"],
     "no such attribute": ["session.query(User)"],
     "wrong arguments": ["UserRepository()"],

@@ -102,10 +102,10 @@ async def test_a_number_without_quotes_is_told_so() -> None:
 async def test_a_wrong_answer_shows_its_name_and_the_first_statements() -> None:
     outcome, evidence = await shown(people(WRONG))
     assert outcome.data["text/plain"].startswith(
-        "✗ 07.1 not yet: N+1. people sent 50 statements; 3 are enough."
+        "✗ 07.1 not yet: N+1. people sent 52 statements; 3 are enough."
     )
     assert evidence.data["text/plain"].count("\n1  ") == 8
-    assert "… and 43 more" in evidence.data["text/plain"]
+    assert "… and 45 more" in evidence.data["text/plain"]
 
 
 async def test_given_code_that_was_not_touched_is_not_attempted() -> None:

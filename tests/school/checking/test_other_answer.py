@@ -80,6 +80,13 @@ async def test_an_answer_that_sends_the_same_counts_as_the_same(source: str, is_
     assert shown == (without_marks(exercise.answer) if is_second else exercise.other)
 
 
+async def test_letters_may_come_out_of_an_async_function() -> None:
+    exercise = find("07.4")
+    for letter, other in (("B", exercise.other), ("D", without_marks(exercise.answer))):
+        own = answer(exercise, f"async def fewest_rows(): return {letter!r}")
+        assert await other_answer(exercise, own) == other
+
+
 async def test_where_both_send_the_same_the_code_that_is_less_like_is_shown() -> None:
     exercise = find("02.3")
     first, second = without_marks(exercise.answer), exercise.other

@@ -16,6 +16,31 @@ async def people(session):
 """
 
 
+PAGE = """
+async def page_of(session, page, per_page):
+    OutOfRange.check("page", page, 1, 1_000_000)
+    OutOfRange.check("per_page", per_page, 1, 100)
+    rows = select(Post).order_by(Post.id).offset((page - 1) * per_page).limit(per_page)
+    {before}
+        return (await session.scalars(rows)).all()
+    {after}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ("if True:", "", (PASSED, "")),
+        ("try:", "except Exception: return []", (NOT_YET, "error swallowed")),
+    ],
+)
+async def test_an_error_that_the_task_asks_for_is_raised_before_any_statement(
+    before: str, after: str, verdict: tuple[str, str]
+) -> None:
+    outcome = await assess(find("08.1"), answer_to(find("08.1"), PAGE.format(before=before, after=after)))
+    assert (outcome.state, outcome.misconception) == verdict
+
+
 @pytest.mark.parametrize(
     ("before", "after", "verdict"),
     [

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from course_lib.models import Account, Post, User
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.judges.l07_eager_loading.what_came_back import call, nobody_twice, pairs, rows_fetched
 from course_lib.school.judges.registry import judge
-from course_lib.school.stages.returned_lists import a_list, all_of, forget_order
+from course_lib.school.stages.returned_lists import a_list, all_of, forget_order, limited_in_order
 
 
 @judge("07.3")
@@ -22,11 +22,10 @@ async def people_with_published_posts(attempt: Attempt) -> None:
         called = f"`{attempt.name}(session, {limit})`"
         page = pairs(attempt, got, called)
         all_of(attempt, [name for name, _ in page], str, of="usernames", called=called)
-        for _, titles in page:
-            all_of(
-                attempt, a_list(attempt, titles, of="titles", called=called), str, of="titles", called=called
-            )
+        for name, titles in page:
+            _list_of_titles(attempt, titles, f"{called}, beside {name!r},")
         await _no_draft(attempt, called, page)
+        limited_in_order(attempt, called)
         _right_people(attempt, called, [name for name, _ in page], wanted)
         _right_titles(attempt, called, page, wanted)
         _no_row_too_many(attempt, called, limit + sum(map(len, wanted.values())))
@@ -36,6 +35,15 @@ async def _first_people(attempt: Attempt, limit: int) -> dict[str, list[str]]:
     """Their published titles by their names."""
     people = await attempt.rows(select(User.id, User.username).order_by(User.id).limit(limit))
     return {name: [title for (title,) in await attempt.rows(_published_titles(key))] for key, name in people}
+
+
+def _list_of_titles(attempt: Attempt, titles: object, called: str) -> None:
+    attempt.require(
+        titles is not None and titles != [None],
+        "no list for nobody's posts",
+        f"{called} returned {titles}. Who has published nothing has an empty list.",
+    )
+    all_of(attempt, a_list(attempt, titles, of="titles", called=called), str, of="titles", called=called)
 
 
 async def _no_draft(attempt: Attempt, called: str, page: Sequence[tuple[Any, Any]]) -> None:
@@ -50,17 +58,30 @@ def _right_people(
     attempt: Attempt, called: str, names: Sequence[str], wanted: Mapping[str, Sequence[str]]
 ) -> None:
     first, limit = list(wanted), len(wanted)
-    returned = f"{called} returned {len(names)} people; {limit} were asked for."
-    attempt.require(len(names) <= limit, "LIMIT unused", returned)
+    attempt.require(
+        len(names) <= limit,
+        "LIMIT unused",
+        f"{called} returned {len(names)} people; {limit} were asked for.",
+    )
     nobody_twice(attempt, names)
-    few = names == first[: len(names)] and any(sent.rows == limit for sent in attempt.sent)
-    attempt.require(names == first or not few, "LIMIT counts rows", returned)
+    full = any(sent.rows == limit and "LIMIT" in sent.text for sent in attempt.sent)
+    attempt.require(
+        names == first or names != first[: len(names)] or not full,
+        "LIMIT counts rows",
+        f"{called} returned {len(names)} of the {limit} people that were asked for. The statement with LIMIT "
+        f"gave {limit} rows: of what is each one?",
+    )
     loud = [name for name in first if wanted[name]]
     attempt.require(
         names == first or names[: len(loud)] != loud,
         "people left out",
         f"{called} returned {', '.join(names)}. The first {limit} by their keys are {', '.join(first)}: "
         "who has published nothing stands on the page, too.",
+    )
+    attempt.require(
+        names == first or sorted(names) != sorted(first),
+        "order lost",
+        f"{called} returned {', '.join(names)}; in the order of their keys they are {', '.join(first)}.",
     )
     attempt.require(
         names == first,
@@ -90,11 +111,14 @@ def _no_row_too_many(attempt: Attempt, called: str, needed: int) -> None:
 
 
 async def _people_of_all_kinds(attempt: Attempt) -> None:
-    """By their keys: an inactive one whose name comes last, one with drafts alone, one without posts, and a gap."""
+    """By their keys: an inactive one whose name comes last, who published the same title twice, one with drafts
+    alone, one without posts, and a gap."""
     inactive, drafting, silent, gone = [
         key for (key,) in await attempt.rows(select(User.id).order_by(User.id).limit(4))
     ]
+    twice = {"title": "Twice", "content": "…", "published": True, "author_id": inactive}
     await attempt.change(
+        insert(Post).values([twice, twice]),
         update(User).where(User.id == inactive).values(is_active=False, username="zoe"),
         update(Post).where(Post.author_id == drafting).values(published=False),
         delete(Post).where(Post.author_id.in_([silent, gone])),

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.exc import DetachedInstanceError
 
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
@@ -47,7 +48,7 @@ def touched(attempt: Attempt, touch: Callable[[], Any], *, what: str = "") -> An
     """What a touch of the loaded objects gives; raises NotYet where it would have to ask the database."""
     try:
         return touch()
-    except InvalidRequestError as error:
+    except (InvalidRequestError, DetachedInstanceError) as error:
         raise attempt.not_yet(
             "not loaded",
             f"{what or f'`{attempt.name}`'} left something out: {told(error).partition(': ')[2].rstrip('.')}.",

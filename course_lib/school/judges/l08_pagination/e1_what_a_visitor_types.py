@@ -11,6 +11,7 @@ from course_lib.school.judges.l08_pagination.more_posts import write
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.returned_lists import a_list, all_of, limited_in_order, most_rows
 
+# One of the two numbers is bad; a good one is 1 for `page`, and 5 for `per_page`.
 TOO_LOW = ((1, -1), (0, 5), (1, 0), (-3, 5))
 TOO_HIGH = ((1, 101), (1, 10**6), (1_000_001, 5), (10**20, 5))
 REFUSALS = (OutOfRange, DBAPIError, ArithmeticError, ValueError, AssertionError)
@@ -19,12 +20,12 @@ REFUSALS = (OutOfRange, DBAPIError, ArithmeticError, ValueError, AssertionError)
 @judge("08.1")
 async def what_a_visitor_types(attempt: Attempt) -> None:
     await write(attempt, [{}] * 120)
+    for page, per_page in ((1, 5), (2, 100), (1, 1), (1_000_000, 100)):
+        await _shown(attempt, page, per_page)
     for page, per_page in TOO_LOW:
         await _refused(attempt, page, per_page, "bounds unchecked")
     for page, per_page in TOO_HIGH:
         await _refused(attempt, page, per_page, "upper bound missing")
-    for page, per_page in ((1, 5), (2, 100), (1, 1), (1_000_000, 100)):
-        await _shown(attempt, page, per_page)
 
 
 async def _refused(attempt: Attempt, page: int, per_page: int, misconception: str) -> None:
@@ -34,6 +35,12 @@ async def _refused(attempt: Attempt, page: int, per_page: int, misconception: st
     if isinstance(got, OutOfRange):
         attempt.require(
             len(attempt.sent) == 0, "checked too late", f"{called} asked the database before it refused them."
+        )
+        bad, good = ("page", "per_page") if per_page == 5 else ("per_page", "page")
+        attempt.require(
+            got.name != good and got.value == {"page": page, "per_page": per_page}[bad],
+            "wrong number told",
+            f"{called} told the visitor: {got}. But it is `{bad}` that is out of its bounds.",
         )
     elif isinstance(got, DBAPIError | ArithmeticError):
         raise attempt.not_yet(misconception, f"{called} the driver ends it: {told(got)}")

@@ -35,7 +35,7 @@ async def while_posts_arrive(attempt: Attempt) -> None:
         not never,
         "ties lost",
         f"A reader turned the pages of option {letter} to the end, and {never} of {len(every)} posts "
-        "stood on none of them. Where a page ends between posts of one time, what does the next page begin with?",
+        "stood on none of them. Where a page ends between two posts of the same time, with what does the next begin?",
     )
 
 

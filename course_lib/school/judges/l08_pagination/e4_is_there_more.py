@@ -9,12 +9,13 @@ from course_lib.models import Post
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.judges.l08_pagination.more_posts import MOST_PAGES
 from course_lib.school.judges.registry import judge
+from course_lib.school.stages.lines_in_order import returns_last
 from course_lib.school.stages.returned_lists import most_rows
 
 
 @judge("08.4")
 async def one_row_more(attempt: Attempt) -> None:
-    letters = attempt.order(await attempt.call())
+    letters = returns_last(attempt, attempt.order(await attempt.call()))
     attempt.require(
         len(letters) < len(attempt.blocks),
         "line too many",
@@ -49,15 +50,15 @@ async def _walk(attempt: Attempt, page: Any, limit: int, every: Sequence[int]) -
 
 
 def _one_page(attempt: Attempt, got: object, limit: int) -> tuple[list[int], Any]:
-    if not isinstance(got, tuple) or len(got) != 2 or not isinstance(got[0], Sequence):
-        raise attempt.not_yet(
-            "nothing returned",
-            "`page` returned nothing: the line with `return` has to be reached, at the end.",
-        )
+    assert isinstance(got, tuple)
     keys, called = list(got[0]), f"`page` was called with limit={limit}, and"
     attempt.require(len(keys) <= limit, "one row too many", f"{called} returned {len(keys)} keys.")
     rows = most_rows(attempt)
-    attempt.require(rows <= limit + 1, "all rows fetched", f"{called} fetched {rows} rows.")
+    attempt.require(
+        rows <= limit + 1,
+        "all rows fetched",
+        f"{called} fetched {rows} rows. Which limit did the statement have when it was sent?",
+    )
     return keys, got[1]
 
 
