@@ -11,7 +11,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "school" / "judges" / "tried"
 ANSWER = re.compile(
-    r"^## (?P<exercise>\d\d\.\d+) (?P<verdict>.+?): (?P<what>.+)\n+```python\n(?P<source>.*?)\n```",
+    r"^## (?P<exercise>\d\d\.\d+) (?P<verdict>[^\n]+?): (?P<what>[^\n]+)\n+```python\n(?P<source>.*?)\n```",
     re.MULTILINE | re.DOTALL,
 )
 
