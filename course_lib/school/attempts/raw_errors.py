@@ -128,6 +128,12 @@ MEANINGS = [
         "A new object has no id until it is flushed: `await session.flush()` sends its INSERT.",
     ),
     Meaning(
+        "flush missing",
+        "OutOfRange",
+        r"^id is None",
+        "A new object has no id until it is flushed: `await session.flush()` sends its INSERT.",
+    ),
+    Meaning(
         "value missing",
         "IntegrityError",
         "NOT NULL|null value",
@@ -212,7 +218,19 @@ MEANINGS = [
     Meaning(
         "None used", "AttributeError TypeError", "NoneType", "Where can it be None: a row that is not there?"
     ),
+    Meaning(
+        "used before it is set",
+        "UnboundLocalError",
+        "",
+        "The line that gives it its value has to come first.",
+    ),
     Meaning("name not known", "NameError", "", "Is it written like this elsewhere, and is its cell run?"),
+    Meaning(
+        "words of one database",
+        "AttributeError",
+        "OnConflict",
+        "`on_conflict_…` comes from one database's own `insert`, and this is the other. What is right on both?",
+    ),
     Meaning("no such attribute", "AttributeError", "", "What kind of object is it?"),
     Meaning(
         "wrong arguments",
