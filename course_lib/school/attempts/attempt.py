@@ -130,9 +130,8 @@ class Attempt:
         """The letters of an answer, once each, with `every` all there are; raises NotYet for anything else."""
         found = self._letters(letters, "not an order", f"Return letters out of {' '.join(self.blocks)}.")
         if left_out := [letter for letter in self.blocks if every and letter not in found]:
-            raise NotYet(
-                "letter left out", f"`{self.name}` returned {letters!r}: {', '.join(left_out)} is missing."
-            )
+            without = f"without {', '.join(left_out)}. Use all of them."
+            raise NotYet("letter left out", f"`{self.name}` returned {letters!r}, {without}")
         return found
 
     def choice(self, letter: object) -> str:

@@ -172,6 +172,12 @@ MEANINGS = [
         "A new object has no id until it is flushed: `await session.flush()` sends its INSERT.",
     ),
     Meaning(
+        "flush missing",
+        "OutOfRange",
+        r"^id is None",
+        "A new object has no id until it is flushed: `await session.flush()` sends its INSERT.",
+    ),
+    Meaning(
         "value missing",
         "IntegrityError",
         "NOT NULL|null value",
@@ -256,8 +262,23 @@ MEANINGS = [
     Meaning(
         "None used", "AttributeError TypeError", "NoneType", "Where can it be None: a row that is not there?"
     ),
+<<<<<<< HEAD
     USED_TOO_EARLY,
+=======
+    Meaning(
+        "used before it is set",
+        "UnboundLocalError",
+        "",
+        "The line that gives it its value has to come first.",
+    ),
+>>>>>>> w-j3
     Meaning("name not known", "NameError", "", "Is it written like this elsewhere, and is its cell run?"),
+    Meaning(
+        "words of one database",
+        "AttributeError",
+        "OnConflict",
+        "`on_conflict_…` comes from one database's own `insert`, and this is the other. What is right on both?",
+    ),
     Meaning("no such attribute", "AttributeError", "", "What kind of object is it?"),
     Meaning(
         "wrong arguments",

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -127,11 +127,15 @@ def locks_asked_for(engine: AsyncEngine) -> Iterator[list[object]]:
         yield asked
 
 
-async def at_once(engine: AsyncEngine, works: Mapping[str, Work]) -> Interleaving:
-    """Side by side, a statement each in turn."""
+async def at_once(
+    engine: AsyncEngine, works: Mapping[str, Work], *, order: Sequence[str] = ()
+) -> Interleaving:
+    """Side by side, a statement each in turn, or in this order."""
     lanes = {name: in_steps(work) for name, work in works.items()}
     with stepping(engine):
-        shown = await interleave(create_session_factory(engine), lanes, order=" ".join([*works] * ROUNDS))
+        shown = await interleave(
+            create_session_factory(engine), lanes, order=" ".join(order or [*works] * ROUNDS)
+        )
     for name, state in shown.states.items():
         if WaitsInPython.__name__ in state:
             raise NotYet("lock in Python", f"{name} {LOCK_IN_PYTHON}")

@@ -40,6 +40,12 @@ async def _paid_and_told(attempt: Attempt, pay: Any) -> None:
     left = await balances(attempt, payer, payee)
     holds = f"After a payment of {cents} cents, the payer holds {left[0]} and the payee {left[1]}, of 100000 each."
     attempt.require(
-        left != [100_000, 100_000], "commit missing", f"{holds} What did the commit find to keep?"
+        left != [100_000, 100_000],
+        "commit too early",
+        f"{holds} Nothing had changed by the time of the commit: what did it find to keep?",
     )
-    attempt.require(left == [100_000 - cents, 100_000 + cents], "half of it kept", holds)
+    attempt.require(
+        left == [100_000 - cents, 100_000 + cents],
+        "half of it kept",
+        f"{holds} One of the two changes came behind the commit, and nobody kept it.",
+    )

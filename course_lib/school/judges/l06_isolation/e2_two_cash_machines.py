@@ -2,16 +2,19 @@
 
 from typing import Any
 
+from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from course_lib.errors import CourseError
 from course_lib.lab.sql import watch
+from course_lib.models import Tag
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
 from course_lib.school.attempts.sandbox import finished
-from course_lib.school.judges.registry import judge
+from course_lib.school.judges.registry import BOTH, judge
 from course_lib.school.stages.bank_accounts import PEOPLE, account_of, balances
-from course_lib.school.stages.callers_work import sent_something
+from course_lib.school.stages.callers_work import OF_THE_CALLER, add_own_tag, own_tag, sent_something
 from course_lib.school.stages.races import (
     Work,
     at_once,
@@ -22,12 +25,15 @@ from course_lib.school.stages.races import (
 )
 
 NO_ROW_LOCKS = (
-    "This ran on SQLite, which has no locks on rows: the words FOR UPDATE were asked for, and not even sent. One "
+    " This ran on SQLite, which has no locks on rows: the words FOR UPDATE were asked for, and not even sent. One "
     "statement that looks and changes needs no lock."
 )
 
+WHAT_0_IS = "To Python 0 is like False: ask whether a row was changed, not what is left in it."
+NOT_ENOUGH = (IntegrityError, CourseError, ValueError)
 
-@judge("06.2")
+
+@judge("06.2", on=BOTH)
 async def no_gap(attempt: Attempt) -> None:
     key, other = [await account_of(attempt, name) for name in attempt.chance.sample(PEOPLE, 2)]
     await _takes_what_is_there(attempt, key)
@@ -41,9 +47,9 @@ async def no_gap(attempt: Attempt) -> None:
     got, left = await _withdraw(attempt, key, 60_000)
     attempt.require(
         (got, left) == (True, 0),
-        "last cent refused",
+        "taken, and False returned" if left == 0 else "last cent refused",
         f"For an account of 60000 cents, `{attempt.name}(session, {key}, 60000)` returned {got!r:.60}, and {left} "
-        "are left. As much as that is there, so it can be taken.",
+        f"are left. {WHAT_0_IS if left == 0 else 'As much as that is there, so it can be taken.'}",
     )
     attempt.sent_at_most(1, "looked first", "Between two statements there is room for somebody else.")
 
@@ -53,7 +59,7 @@ async def _takes_what_is_there(attempt: Attempt, key: int) -> None:
     got, left = await _withdraw(attempt, key, 40_000, commit=False)
     sent_something(attempt, "session")
     attempt.require(
-        got in (True, False), "not True or False", f"{called} returned {got!r:.60}. Return True or False."
+        isinstance(got, bool), "not True or False", f"{called} returned {got!r:.60}. Return True or False."
     )
     attempt.require(
         left == 100_000,
@@ -62,11 +68,9 @@ async def _takes_what_is_there(attempt: Attempt, key: int) -> None:
         "the caller opened the session, and says commit.",
     )
     got, left = await _withdraw(attempt, key, 40_000)
-    attempt.require(
-        left == 60_000 and got,
-        "wrong amounts",
-        f"{called} returned {got!r:.60} for an account of 100000 cents. After the caller's commit it holds {left}.",
-    )
+    held = f"{called} returned {got!r:.60} for an account of 100000 cents. After the caller's commit it holds {left}."
+    attempt.require(left == 60_000, "wrong amounts", held)
+    attempt.require(got, "taken, and False returned", held)
 
 
 async def _refuses_what_is_not(attempt: Attempt, key: int) -> None:
@@ -78,6 +82,11 @@ async def _refuses_what_is_not(attempt: Attempt, key: int) -> None:
             f"{called} left it to the table to refuse: {told(got)}. False was asked for, and a session that goes on.",
         )
     attempt.require(
+        not isinstance(got, Exception),
+        "error in place of False",
+        f"{called} raised {got!r:.80}. False was asked for.",
+    )
+    attempt.require(
         left == 60_000, "condition missing", f"{called} returned {got!r:.60}. The account holds {left} now."
     )
     attempt.require(
@@ -85,12 +94,21 @@ async def _refuses_what_is_not(attempt: Attempt, key: int) -> None:
         "rowcount ignored",
         f"{called} returned {got!r:.60}. Nothing was taken, and the machine would pay out.",
     )
+    attempt.require(
+        await own_tag(attempt),
+        "transaction ended",
+        f"{called} returned False. The caller had added a tag before, and committed behind it: the tag is gone. "
+        "What the table refuses ends the whole transaction on PostgreSQL, and a rollback does so everywhere. With the "
+        "condition in the statement, nothing is refused.",
+    )
 
 
 async def _withdraw(attempt: Attempt, key: int, cents: int, *, commit: bool = True) -> tuple[Any, int]:
     """What the function returned or raised, and what the account holds then."""
+    await attempt.change(delete(Tag).where(Tag.name == OF_THE_CALLER))
     async with attempt.sessions() as session:
-        got = await attempt.call(session, key, cents, expected=(IntegrityError,))
+        await add_own_tag(session)
+        got = await attempt.call(session, key, cents, expected=NOT_ENOUGH)
         if commit and not isinstance(got, Exception):
             await session.commit()
     return got, (await balances(attempt, key))[0]
@@ -115,5 +133,5 @@ async def _two_withdrawals_at_once(attempt: Attempt, key: int) -> None:
         left == 100_000 - sum(paid),
         "lost update",
         f"A took 300 cents and B 500, at once, on the usual engine: {ends(shown)}. The account held 100000 and "
-        f"holds {left} now; {100_000 - sum(paid)} would be right. {told_steps(shown)} {NO_ROW_LOCKS if asked else ''}",
+        f"holds {left} now; {100_000 - sum(paid)} would be right. {told_steps(shown)}{NO_ROW_LOCKS if asked else ''}",
     )

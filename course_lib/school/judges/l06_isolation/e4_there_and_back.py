@@ -5,7 +5,11 @@ from sqlalchemy import update
 from course_lib.db import WRITE_LOCK_FIRST, create_session_factory
 from course_lib.models import Account
 from course_lib.school.attempts.attempt import Attempt
-from course_lib.school.judges.l06_isolation.exchanges import beside_a_colleague, there_and_back
+from course_lib.school.judges.l06_isolation.exchanges import (
+    beside_a_colleague,
+    in_one_order,
+    there_and_back,
+)
 from course_lib.school.judges.registry import BOTH, judge
 from course_lib.school.stages.bank_accounts import PEOPLE, account_of, balances
 from course_lib.school.stages.callers_work import sent_something
@@ -34,6 +38,7 @@ async def locks_in_order(attempt: Attempt) -> None:
     if attempt.database == "postgresql":
         await there_and_back(attempt, one, other)
         await beside_a_colleague(attempt, one, other)
+        await in_one_order(attempt)
 
 
 async def _nothing_was_kept(attempt: Attempt, one: int, other: int) -> None:

@@ -1,6 +1,6 @@
-"""Exercise 06.4 on PostgreSQL: two exchanges that meet, and a colleague who writes to one of the two accounts."""
+"""Exercise 06.4 on PostgreSQL: two exchanges that meet, and colleagues who want the same accounts."""
 
-from sqlalchemy import text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -13,6 +13,7 @@ from course_lib.school.attempts.verdicts import NotYet
 from course_lib.school.stages.bank_accounts import balances
 from course_lib.school.stages.races import (
     LOCK_ON_ROWS,
+    ROUNDS,
     Work,
     at_once,
     ends,
@@ -67,6 +68,52 @@ async def beside_a_colleague(attempt: Attempt, one: int, other: int) -> None:
     )
 
 
+async def in_one_order(attempt: Attempt) -> None:
+    """A colleague locks the lower key, and then the higher one: he gets through each time, or never.
+
+    The second pair of accounts lies in the table the other way round, and holds it the other way round.
+    """
+    await _opened(attempt, (9_001, 9_002))
+    await _opened(attempt, (9_004, 9_003))
+    ends_of_colleague = [
+        await _colleague_beside(attempt, 9_001, 9_002, named=(9_001, 9_002)),
+        await _colleague_beside(attempt, 9_003, 9_004, named=(9_004, 9_003)),
+    ]
+    attempt.require(
+        len(set(ends_of_colleague)) == 1,
+        "unordered locks",
+        "A colleague locked the lower id and then the higher one, beside an exchange of the two. With one pair he "
+        "got through, and with another he and the exchange waited for each other, until PostgreSQL ended one: which "
+        "row is locked first depends on how the rows lie in the table, or on what they hold. Where all"
+        " lock in the order of the ids, no circle closes.",
+    )
+
+
+async def _opened(attempt: Attempt, keys: tuple[int, int]) -> None:
+    """Two accounts, laid down in this order; the first one holds less."""
+    owner = await attempt.key("mira")
+    for cents, key in enumerate(keys, start=1):
+        await attempt.change(insert(Account).values(id=key, owner_id=owner, balance=cents))
+
+
+async def _colleague_beside(attempt: Attempt, low: int, high: int, *, named: tuple[int, int]) -> bool:
+    """Whether a colleague who locks in the order of keys gets through."""
+
+    async def colleague(session: AsyncSession) -> None:
+        for key in (low, high):
+            await session.execute(select(Account.id).where(Account.id == key).with_for_update())
+
+    async def exchange(session: AsyncSession) -> None:
+        await session.execute(text("SET LOCAL enable_indexscan = off"))
+        await _exchange(attempt, *named)(session)
+
+    works = {"colleague": colleague, "exchange": exchange}
+    order = ["colleague", *["exchange"] * ROUNDS, "colleague"]
+    async with attempt.running():
+        shown = await at_once(attempt.engine, works, order=order)
+    return not failed(shown)
+
+
 async def _pay_in(engine: AsyncEngine, key: int) -> bool:
     """Whether it was done at once. Others may hold the row."""
     account = update(Account).where(Account.id == key)
@@ -98,6 +145,12 @@ def _of_a_failure(attempt: Attempt, shown: Interleaving, report: str) -> NotYet:
             f"{report} PostgreSQL had ended one of them in a deadlock, and it went on in the same transaction, which "
             "answers nothing more. To run again takes a new transaction, and this one is the caller's. How can the "
             f"circle be kept from closing? {told_steps(shown)}",
+        )
+    if "Deadlock" in errors and _has_sent(attempt, "FOR SHARE"):
+        return attempt.not_yet(
+            "shared lock",
+            f"{report} FOR SHARE lets both have the rows at once; each then waits for the other one in order to write. "
+            f"{told_steps(shown)}",
         )
     name = "unordered locks" if "Deadlock" in errors else "gives up at once"
     return attempt.not_yet(name, f"{report} {told_steps(shown)}")
