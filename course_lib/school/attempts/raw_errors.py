@@ -262,16 +262,7 @@ MEANINGS = [
     Meaning(
         "None used", "AttributeError TypeError", "NoneType", "Where can it be None: a row that is not there?"
     ),
-<<<<<<< HEAD
     USED_TOO_EARLY,
-=======
-    Meaning(
-        "used before it is set",
-        "UnboundLocalError",
-        "",
-        "The line that gives it its value has to come first.",
-    ),
->>>>>>> w-j3
     Meaning("name not known", "NameError", "", "Is it written like this elsewhere, and is its cell run?"),
     Meaning(
         "words of one database",
