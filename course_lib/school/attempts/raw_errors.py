@@ -33,6 +33,13 @@ USED_TOO_EARLY = Meaning(
     "The line that gives it its value has to run before this one.",
 )
 
+OF_NO_KIND = Meaning(
+    "error of no kind",
+    "Exception",
+    "",
+    "Whoever calls it cannot tell this error from any other: raise the one that the task names.",
+)
+
 MEANINGS = [
     # await and async
     Meaning("missing await", "BaseException", "coroutine", "Put `await` before that call."),
@@ -297,6 +304,8 @@ MEANINGS = [
 def meaning_of(error: BaseException) -> Meaning | None:
     """The first of the table that fits, by the error or the driver's own behind it."""
     kinds, message = {kind.__name__ for kind in _kinds(error)}, str(getattr(error, "orig", None) or error)
+    if type(error) is Exception:
+        return OF_NO_KIND
     return next((each for each in MEANINGS if each.fits(kinds, message)), None)
 
 

@@ -83,6 +83,7 @@ LINES = {
     "wrong value": ["int('a')"],
     "assertion of your own": ["assert 1 == 2"],
     "import not possible": ["import nothing_of_this_name"],
+    "error of no kind": ["raise Exception('no')"],
     "error in the code": ["1 / 0"],
 }
 CASES = [(name, line, database) for name, lines in LINES.items() for line in lines for database in BOTH]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 
 from course_lib.lab.people import FIRST_POST_AT
 from course_lib.models import Post, User
@@ -37,8 +37,8 @@ async def headlines_with_names(attempt: Attempt) -> None:
 
 
 async def _late_arrivals(attempt: Attempt) -> None:
-    """Keys, times, and times of the last change are three different orders. Two authors chose one title, and one
-    author wrote the same twice. The index brings the lower key of two first."""
+    """Keys, times, and times of the last change are three different orders. Two authors chose one title, one author
+    wrote the same twice, and one post changed hands. The index brings the lower key of two first."""
     mira, sam = await attempt.key("mira"), await attempt.key("sam")
     arrived = [
         (mira, "Found in a drawer", 30),
@@ -60,6 +60,7 @@ async def _late_arrivals(attempt: Attempt) -> None:
     ]
     await attempt.change(
         insert(Post).values(posts),
+        update(Post).where(Post.title == "Moss is a garden too").values(author_id=mira),
         text("DROP INDEX ix_posts_feed"),
         text("CREATE INDEX by_time ON posts (created_at DESC)"),
     )

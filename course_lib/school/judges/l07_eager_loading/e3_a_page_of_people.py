@@ -58,12 +58,12 @@ def _right_people(
     attempt: Attempt, called: str, names: Sequence[str], wanted: Mapping[str, Sequence[str]]
 ) -> None:
     first, limit = list(wanted), len(wanted)
+    nobody_twice(attempt, names)
     attempt.require(
         len(names) <= limit,
         "LIMIT unused",
         f"{called} returned {len(names)} people; {limit} were asked for.",
     )
-    nobody_twice(attempt, names)
     full = any(sent.rows == limit and "LIMIT" in sent.text for sent in attempt.sent)
     attempt.require(
         names == first or names != first[: len(names)] or not full,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import func, select, text
 
@@ -106,14 +107,13 @@ def _newest_first(attempt: Attempt, seen: Sequence[str], times: dict[str, dateti
     attempt.require(
         stranger is None, "wrong posts", f"`{attempt.name}` shows {stranger!r}, which does not belong there."
     )
-    found = [times[title] for title in seen]
-    first = f"{found[0]:%d %B}" if found else "none"
-    attempt.require(
-        found == sorted(found, reverse=True),
-        "order lost",
-        f"The pages of `{attempt.name}` begin with a post of {first}, and go on to one of {max(found):%d %B}. "
-        "The newest post comes first, and no page goes back in time.",
-    )
+    for before, after in pairwise(seen):
+        attempt.require(
+            times[before] >= times[after],
+            "order lost",
+            f"`{attempt.name}` shows {before!r}, of {times[before]:%d %B %Y}, and behind it {after!r}, of "
+            f"{times[after]:%d %B %Y}. The newest post comes first, and no page goes back in time.",
+        )
 
 
 def _each_once(attempt: Attempt, seen: Sequence[str], times: dict[str, datetime]) -> None:
