@@ -141,6 +141,7 @@ MEANINGS = [
         r"(table|index|column|relation|constraint) .*already exists|duplicate column name",
         "Something of this name has been made before, perhaps by a line above.",
     ),
+    Meaning("refused by Alembic", "CommandError", "", ""),
     # what a statement is, and its values
     Meaning(
         "placeholder in quotes",
