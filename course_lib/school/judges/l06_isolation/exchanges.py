@@ -84,8 +84,8 @@ async def in_one_order(attempt: Attempt) -> None:
         "unordered locks",
         "A colleague locked the lower id and then the higher one, beside an exchange of the two. With one pair he "
         "got through, and with another he and the exchange waited for each other, until PostgreSQL ended one: which "
-        "row is locked first depends on how the rows lie in the table, or on what they hold. Where all"
-        " lock in the order of the ids, no circle closes.",
+        "row is locked first depends on how the rows lie in the table, or on what they hold. Where all "
+        "lock in the order of the ids, no circle closes.",
     )
 
 
