@@ -148,7 +148,7 @@ class Attempt:
         try:
             return letters_in(letters, self.blocks)
         except NotLetters as error:
-            returned = f"`{self.name}` returned {letters!r}"
+            returned = f"`{self.name}` returned {reprlib.repr(letters)}"
             told = f"{returned}: {error}." if error.twice else f"{returned}. {wanted}"
             raise NotYet(misconception, told) from None
 
@@ -174,10 +174,14 @@ def _in_words(function: Callable[..., Any], arguments: Sequence[object]) -> str:
     """A call as a learner would write it."""
     kinds = {AsyncSession: "session", async_sessionmaker: "sessions", AsyncEngine: "engine"}
     words = [
-        next((word for kind, word in kinds.items() if isinstance(each, kind)), reprlib.repr(each))
+        next((word for kind, word in kinds.items() if isinstance(each, kind)), _short(each))
         for each in arguments
     ]
     return f"{getattr(function, '__name__', 'it')}({', '.join(words)})"
+
+
+def _short(thing: object) -> str:
+    return thing.__name__ if isinstance(thing, type) else reprlib.repr(thing)
 
 
 def _let_go(error: BaseException) -> None:

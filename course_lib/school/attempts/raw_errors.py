@@ -42,6 +42,18 @@ OF_NO_KIND = Meaning(
 
 MEANINGS = [
     # await and async
+    Meaning(
+        "session not opened",
+        "TypeError AttributeError",
+        "'async_sessionmaker' object",
+        "That is what makes sessions. Call it: `sessions()` is a session.",
+    ),
+    Meaning(
+        "function not called",
+        "TypeError",
+        "object (function|method) can't be used in 'await'",
+        "A function is called first, with parentheses behind its name: what the call gives is awaited.",
+    ),
     Meaning("missing await", "BaseException", "coroutine", "Put `await` before that call."),
     Meaning(
         "missing async",
@@ -74,6 +86,12 @@ MEANINGS = [
         "DetachedInstanceError",
         "",
         "The object's session has been closed. Read what you need before its block ends.",
+    ),
+    Meaning(
+        "session closed too early",
+        "InvalidRequestError",
+        "permanently closed",
+        "The block of the session has ended. What it still has to do belongs inside.",
     ),
     Meaning(
         "session left broken",
@@ -257,6 +275,24 @@ MEANINGS = [
         "`scalar_one_or_none()` gives None for it; what did the task ask for?",
     ),
     Meaning("several rows found", "MultipleResultsFound", "", "The query is not as narrow as it was meant."),
+    Meaning(
+        "primary key missing",
+        "ArgumentError",
+        "could not assemble any primary key",
+        "Each model needs a column with `primary_key=True`.",
+    ),
+    Meaning(
+        "table without a name",
+        "InvalidRequestError",
+        "does not have a __table__ or __tablename__",
+        "Give it one: `__tablename__ = …`.",
+    ),
+    Meaning(
+        "not mapped",
+        "ArgumentError",
+        "Type annotation for .* can't be correctly interpreted|is not a Python type|not resolvable",
+        "Write the type of a column as `Mapped[…]`.",
+    ),
     Meaning(
         "statement not well formed",
         "ArgumentError CompileError InvalidRequestError NoForeignKeysError AmbiguousForeignKeysError",

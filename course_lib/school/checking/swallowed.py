@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from course_lib.lab.engine_events import listening
 from course_lib.lab.faults import power_cut
 from course_lib.school.attempts.attempt import Attempt
+from course_lib.school.attempts.explaining import told
 from course_lib.school.attempts.time_limit import Stopped
 from course_lib.school.attempts.verdicts import NotYet
 
@@ -33,12 +36,17 @@ class BrokenConnection(Attempt):
             if not cut:
                 raise
             raise CameOut from None
-        if cut and isinstance(got, expected):
+        if isinstance(got, SQLAlchemyError | ConnectionError):
             raise CameOut
+        what = (
+            f"raised {told(got)}"
+            if isinstance(got, Exception)
+            else f"returned {got!r:.60}, as if all were well"
+        )
         self.require(
             not cut,
             "error swallowed",
-            f"The connection broke under the first statement of `{self.name}`, and it returned {got!r:.60}, as if all "
-            "were well. An error that you do not expect goes on to the caller: catch only the one that you can answer.",
+            f"The connection broke under the first statement of `{self.name}`, and it {what}. An error that you do "
+            "not expect goes on to the caller as it is: catch only the one that you can answer.",
         )
         return got

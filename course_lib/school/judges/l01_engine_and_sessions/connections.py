@@ -31,3 +31,11 @@ def no_connection_in_use(attempt: Attempt, called: str) -> None:
         f"{called} ended, and {left} connection{'s are' if left != 1 else ' is'} still in use. A session that is "
         "not closed keeps its connection.",
     )
+
+
+def closed_after_an_error(attempt: Attempt, sessions: RememberedSessions, story: str) -> None:
+    attempt.require(
+        attempt.left_open() == 0 and sessions.unclosed() == 0,
+        "left open after an error",
+        f"{story} Which line is never reached then?",
+    )

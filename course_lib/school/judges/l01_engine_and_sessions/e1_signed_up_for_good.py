@@ -1,12 +1,18 @@
 """Exercise 01.1, Signed up for good: a user who was signed up is committed, and found by whoever asks later."""
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from course_lib.models import User
 from course_lib.school.attempts.attempt import Attempt
-from course_lib.school.judges.l01_engine_and_sessions.connections import nothing_left_open, used_the_sessions
+from course_lib.school.attempts.verdicts import NotYet
+from course_lib.school.judges.l01_engine_and_sessions.connections import (
+    closed_after_an_error,
+    nothing_left_open,
+    used_the_sessions,
+)
 from course_lib.school.judges.l01_engine_and_sessions.remembered_sessions import RememberedSessions
 from course_lib.school.judges.registry import judge
+from course_lib.school.stages.returned_lists import shown
 
 NEWCOMERS = ("nora", "ivo", "lena")
 
@@ -14,8 +20,9 @@ NEWCOMERS = ("nora", "ivo", "lena")
 @judge("01.1")
 async def signed_up_for_good(attempt: Attempt) -> None:
     username, sessions = attempt.chance.choice(NEWCOMERS), RememberedSessions(attempt.engine)
+    newest = await attempt.scalar(select(func.max(User.id)))
     got = await attempt.call(sessions, username)
-    found = await attempt.rows(select(User.id, User.email).where(User.username == username))
+    found = await attempt.rows(select(User.id, User.username, User.email).where(User.id > newest))
     called = f"`{attempt.name}(sessions, {username!r})`"
     used_the_sessions(attempt, sessions, called)
     attempt.require(
@@ -26,10 +33,15 @@ async def signed_up_for_good(attempt: Attempt) -> None:
     attempt.require(
         found,
         "commit missing",
-        f"{called} sent an INSERT and returned {got!r:.60}. Another session finds nobody called {username!r}. "
+        f"{called} sent an INSERT and returned {shown(got)}. Another session finds no new user. "
         "Which mark of a transaction is missing below?",
     )
-    [(key, email)] = found
+    key, name, email = found[0]
+    attempt.require(
+        name == username,
+        "wrong name",
+        f"The new user is called {name!r}; {username!r} was asked for.",
+    )
     attempt.require(
         email == f"{username}@example.org",
         "wrong address",
@@ -37,6 +49,24 @@ async def signed_up_for_good(attempt: Attempt) -> None:
     )
     _is_the_id(attempt, got, key)
     nothing_left_open(attempt, sessions, called)
+    await _fails_for_a_name_that_is_taken(attempt, sessions, username)
+
+
+async def _fails_for_a_name_that_is_taken(
+    attempt: Attempt, sessions: RememberedSessions, username: str
+) -> None:
+    story = f"`{attempt.name}` was called once more with {username!r}, a name that is taken by now."
+    try:
+        got = await attempt.call(sessions, username)
+    except NotYet as fault:
+        if not fault.raised:
+            raise
+    else:
+        raise attempt.not_yet(
+            "error swallowed",
+            f"{story} Nobody new was signed up, and it returned {shown(got)}. It should fail.",
+        )
+    closed_after_an_error(attempt, sessions, f"{story} It failed, as it should, and its session stayed open.")
 
 
 def _is_the_id(attempt: Attempt, got: object, key: int) -> None:
@@ -49,5 +79,5 @@ def _is_the_id(attempt: Attempt, got: object, key: int) -> None:
     attempt.require(
         isinstance(got, int) and got == key,
         "not the id",
-        f"`{attempt.name}` returned {got!r:.60}; the new row has the id {key}.",
+        f"`{attempt.name}` returned {shown(got)}; the new row has the id {key}.",
     )

@@ -3,21 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from course_lib.db import create_engine
 from course_lib.lab.sql import Statements
 from course_lib.models import Tag, User
 from course_lib.school.attempts.attempt import Attempt
-from course_lib.school.attempts.explaining import told
 from course_lib.school.attempts.verdicts import NotYet
 from course_lib.school.judges.l01_engine_and_sessions.connections import no_connection_in_use
+from course_lib.school.judges.l01_engine_and_sessions.standing_still import noticed
 from course_lib.school.judges.registry import judge
 
-TWO_AT_MOST: dict[str, Any] = {"pool_size": 2, "max_overflow": 0, "pool_timeout": 1}
+TWO_AT_MOST: dict[str, Any] = {"pool_size": 2, "max_overflow": 0}
 how_many_tags = select(func.count()).select_from(Tag)
 
 
@@ -30,20 +30,25 @@ async def served_by_two_connections(attempt: Attempt) -> None:
         read = narrow.program(
             [narrow.blocks[letter]], first="async def name_and_tags(sessions, key):", names=names
         )
-        async with narrow.running(read):
-            answers = await asyncio.gather(
-                *(read(narrow.sessions, key) for key in keys), return_exceptions=True
-            )
-        failed = [answer for answer in answers if isinstance(answer, PoolTimeout)]
+        stuck: set[asyncio.Task[Any]] = set()
+        async with narrow.running(read), noticed(read.__code__.co_filename, partial(_end, stuck)):
+            await asyncio.gather(*(read(narrow.sessions, key) for key in keys), return_exceptions=True)
         first, narrow.sent = narrow.sent.everything[:4], Statements()  # the rest differs from run to run
         no_connection_in_use(narrow, f"Option {letter}")
-        if failed:
+        if stuck:
             raise NotYet(
                 "waits for itself",
                 f"Option {letter} did not serve all four tasks. Two got a connection, as you see below. Then all "
-                f"waited for another one, and were told: {told(failed[0])}. Who could have given one back?",
+                "waited for another one, as long as the pool has patience: `pool_timeout`, which is 30 seconds if you "
+                "do not say otherwise. Who could have given one back?",
                 sent=Statements(first),
             )
+
+
+def _end(stuck: set[asyncio.Task[Any]], tasks: set[asyncio.Task[Any]]) -> None:
+    stuck.update(tasks)
+    for task in tasks:
+        task.cancel()
 
 
 @asynccontextmanager

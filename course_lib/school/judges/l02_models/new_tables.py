@@ -1,9 +1,11 @@
 """Tables that a learner defines: made on a metadata of their own, created, and tried with rows good and bad."""
 
+import warnings
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import MetaData, Table, func, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.base import Executable
 
@@ -12,6 +14,7 @@ from course_lib.lab.people import PASSWORD_HASH
 from course_lib.models import Post, User
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
+from course_lib.school.stages.returned_lists import shown
 
 NOBODY = 999_999
 """No row has this key."""
@@ -38,17 +41,15 @@ async def table_of(attempt: Attempt) -> object:
     return table
 
 
-async def model_table_of(attempt: Attempt) -> object:
-    class Fresh(DeclarativeBase):
-        metadata = fresh_metadata()
-
-    model = await _call(attempt, Fresh)
+async def model_of(attempt: Attempt) -> Any:
+    fresh = type("Base", (DeclarativeBase,), {"metadata": fresh_metadata()})
+    model = await _call(attempt, fresh)
     attempt.require(
-        isinstance(model, type) and issubclass(model, Fresh) and model is not Fresh,
+        isinstance(model, type) and issubclass(model, fresh) and model is not fresh,
         "not a model",
-        f"`{attempt.name}(Base)` returned {model!r:.80}; a class on this `Base` was asked for.",
+        f"`{attempt.name}(Base)` returned {shown(model)}; a class on this `Base` was asked for.",
     )
-    return getattr(model, "__table__", None)
+    return model
 
 
 async def _call(attempt: Attempt, argument: object) -> object:
@@ -66,7 +67,7 @@ async def made(attempt: Attempt, table: object, name: str, columns: tuple[str, .
     """The table, created in the database. Raises NotYet for anything that is not this table."""
     if not isinstance(table, Table):
         raise attempt.not_yet(
-            "not a table", f"`{attempt.name}` returned {table!r:.80}; the table `{name}` was asked for."
+            "not a table", f"`{attempt.name}` returned {shown(table)}; the table `{name}` was asked for."
         )
     attempt.require(
         table.name == name and set(columns) <= set(table.columns.keys()),
@@ -85,14 +86,17 @@ async def create(attempt: Attempt, table: Table) -> None:
     except SQLAlchemyError as error:
         raise attempt.not_yet(
             "table not made",
-            f"`{table.name}` could not be made. Does each foreign key name a column that exists? {told(error)}",
+            f"`{table.name}` could not be made. Does each foreign key name a column that exists, and has it the "
+            f"same type? {told(error)}",
         ) from None
 
 
 async def refusal_of(attempt: Attempt, statement: Executable) -> str:
     """What the database says to it; nothing, where it does as it is told."""
     try:
-        await attempt.change(statement)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # of a key that nobody gives: the refusal says so too
+            await attempt.change(statement)
     except SQLAlchemyError as error:
         return told(error)
     return ""
@@ -108,12 +112,21 @@ async def accepts(attempt: Attempt, table: Table, **row: object) -> None:
 
 
 async def refuses_null(attempt: Attempt, table: Table, row: dict[str, Any]) -> None:
+    """As a script writes it: NULL in so many words, and then a row that does not name the column."""
+    script = insert(sa.table(table.name, *(sa.column(name) for name in row)))
     for column in row:
-        refusal = await refusal_of(attempt, insert(table).values(row | {column: None}))
         attempt.require(
-            refusal,
+            await refusal_of(attempt, script.values(row | {column: None})),
             "NULL allowed",
             f"A row of `{table.name}` was stored with NULL in `{column}`. No part of it may be missing.",
+        )
+    for column in row:
+        rest = {name: value for name, value in row.items() if name != column}
+        attempt.require(
+            await refusal_of(attempt, script.values(rest)),
+            "filled in by a default",
+            f"A script wrote {in_words(rest)} into `{table.name}`, without `{column}`, and a default filled that in. "
+            "No part of it may be missing.",
         )
 
 
