@@ -276,6 +276,12 @@ MEANINGS = [
     ),
     Meaning("several rows found", "MultipleResultsFound", "", "The query is not as narrow as it was meant."),
     Meaning(
+        "table arguments not in a tuple",
+        "ArgumentError",
+        "__table_args__ value must be",
+        "A tuple of one thing ends in a comma: `(Index(…),)`.",
+    ),
+    Meaning(
         "primary key missing",
         "ArgumentError",
         "could not assemble any primary key",
@@ -290,8 +296,8 @@ MEANINGS = [
     Meaning(
         "not mapped",
         "ArgumentError",
-        "Type annotation for .* can't be correctly interpreted|is not a Python type|not resolvable",
-        "Write the type of a column as `Mapped[…]`.",
+        "Type annotation for .* can't be correctly interpreted|Mapped annotation",
+        "A column is written `name: Mapped[type]`, with a type of Python such as `int` or `str`.",
     ),
     Meaning(
         "statement not well formed",
@@ -318,7 +324,8 @@ MEANINGS = [
     Meaning(
         "wrong arguments",
         "TypeError",
-        r"required (positional|keyword)|unexpected keyword|positional arguments? but|multiple values|takes no arg",
+        r"Additional arguments should be named|required (positional|keyword)"
+        r"|unexpected keyword|positional arguments? but|multiple values|takes no arg",
         "Look at how it is called.",
     ),
     Meaning(

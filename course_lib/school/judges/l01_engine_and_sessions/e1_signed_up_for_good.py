@@ -64,7 +64,7 @@ async def _fails_for_a_name_that_is_taken(
     else:
         raise attempt.not_yet(
             "error swallowed",
-            f"{story} Nobody new was signed up, and it returned {shown(got)}. It should fail.",
+            f"{story} It returned {shown(got)}, as if all were well. It should fail.",
         )
     closed_after_an_error(attempt, sessions, f"{story} It failed, as it should, and its session stayed open.")
 

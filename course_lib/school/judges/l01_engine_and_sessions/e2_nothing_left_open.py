@@ -1,7 +1,10 @@
 """Exercise 01.2, Nothing left open: each connection goes back to the pool, also after an error."""
 
+from contextlib import suppress
+
 from sqlalchemy import func
 
+from course_lib.lab.faults import power_cut
 from course_lib.models import User
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
@@ -39,6 +42,7 @@ async def read_and_closed(attempt: Attempt) -> None:
         f"{called} returned {shown(got)} and had asked nobody: no statement was sent.",
     )
     await _nobody_is_looked_for(attempt, sessions, nobody, called)
+    await _the_question_fails(attempt, sessions, key)
 
 
 async def _nobody_is_looked_for(
@@ -63,4 +67,15 @@ async def _nobody_is_looked_for(
         "error swallowed",
         f"`{attempt.name}(sessions, {nobody})` returned {shown(got)}; nobody has this key, so it should raise "
         "LookupError.",
+    )
+
+
+async def _the_question_fails(attempt: Attempt, sessions: RememberedSessions, key: int) -> None:
+    with power_cut(attempt.engine, "SELECT"), suppress(NotYet):
+        await attempt.call(sessions, key, expected=(ConnectionError,))
+    closed_after_an_error(
+        attempt,
+        sessions,
+        f"The connection broke while `{attempt.name}(sessions, {key})` asked for the user. That error came out, and "
+        "the session stayed open.",
     )
