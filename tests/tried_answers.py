@@ -11,8 +11,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "school" / "judges" / "tried"
 ANSWER = re.compile(
-    r"^## (?P<exercise>\d\d\.\d+) (?P<verdict>.+?): (?P<what>.+)\n+```python\n(?P<source>.*?)\n```",
-    re.MULTILINE | re.DOTALL,
+    r"^## (?P<exercise>\d\d\.\d+) (?P<verdict>.+?): (?P<what>.+)\n+```python\n(?P<source>[^`]*?)\n```",
+    re.MULTILINE,
 )
 
 
