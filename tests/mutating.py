@@ -87,7 +87,11 @@ def _changes(tree: ast.Module) -> Iterator[tuple[str, Change]]:
                 yield from _in_block(block, (*place, field))
     if any(argument.arg == "session" for argument in function.args.args):
         yield "use another session", _other_session
-    yield "swallow every error", _swallow
+    for name in _asking(function):
+        yield (
+            f"swallow every error: in {name}" if name != function.name else "swallow every error",
+            _swallow(name),
+        )
 
 
 def _walk(node: ast.AST, place: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], ast.AST]]:
@@ -199,11 +203,21 @@ def _other_session(tree: ast.Module) -> None:
     _function(tree).body[_start(tree) : _start(tree)] = ast.parse(own).body
 
 
-def _swallow(tree: ast.Module) -> None:
-    function = _function(tree)
-    lines = function.body[_start(tree) :]
-    handler = ast.ExceptHandler(ast.Name("Exception"), None, [ast.Return(ast.Constant(None))])
-    function.body[_start(tree) :] = [ast.Try(lines, [handler], [], [])]
+def _asking(function: ast.AST) -> list[str]:
+    """The functions in which something can go wrong: a plain one that just holds others is none."""
+    every = [each for each in ast.walk(function) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [each.name for each in every if len(every) == 1 or isinstance(each, ast.AsyncFunctionDef)]
+
+
+def _swallow(name: str) -> Change:
+    def change(tree: ast.Module) -> None:
+        kinds = ast.FunctionDef | ast.AsyncFunctionDef
+        function = next(each for each in ast.walk(tree) if isinstance(each, kinds) and each.name == name)
+        start = int(_is_docstring(function.body[0]))
+        handler = ast.ExceptHandler(ast.Name("Exception"), None, [ast.Return(None)])
+        function.body[start:] = [ast.Try(function.body[start:], [handler], [], [])]
+
+    return change
 
 
 def _function(tree: ast.Module) -> Any:

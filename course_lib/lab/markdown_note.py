@@ -10,7 +10,8 @@ from pygments.lexers import PythonLexer
 AUTOFLUSH = r"\(raised as a result of Query-invoked autoflush;[^)]*\)\s*"
 NOISE = re.compile(
     rf"^(?:{AUTOFLUSH})?\([\w.]+\) |<class '[\w.]+'>: |\[Errno \d+\] |\s*\[SQL: .*"
-    r"|\s*\(Background on this error at: \S+\)|\s*For further information visit \S+| at 0x[0-9A-Fa-f]+",
+    r"|\s*\(Background on this error at: \S+\)|\s*For further information visit \S+"
+    r"|\s*\[type=\w+, input_\w+=.*?\](?=\s|$)| at 0x[0-9A-Fa-f]+",
     re.DOTALL,
 )
 """What differs from version to version or from system to system, and tells a learner nothing."""

@@ -1,13 +1,14 @@
 """A learner's function, a fresh database, and the truth about what happened between them: what every judge looks at."""
 
 import asyncio
+import re
 import reprlib
 import warnings
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from traceback import clear_frames
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
@@ -22,6 +23,8 @@ from course_lib.school.attempts.lettered_answer import NotLetters, letters_in
 from course_lib.school.attempts.lines_as_function import FILE, program_of
 from course_lib.school.attempts.sandbox import check_call, finished, guarded
 from course_lib.school.attempts.verdicts import NotYet
+
+T = TypeVar("T")
 
 
 class Attempt:
@@ -87,6 +90,11 @@ class Attempt:
                 raise
         self.require(not strangers(), SESSION_NOT_USED, PASSED_BY.format(name=self.name))
         return result
+
+    async def reply(self, asking: Awaitable[T], *, function: Callable[..., Any] | None = None) -> T:
+        """The reply to a request that reaches the learner's routes: they are guarded, and `sent` records."""
+        async with self.running(function):
+            return await asking
 
     def not_yet(self, misconception: str, told: str) -> NotYet:
         """The diagnosis, with the statements of the last call as evidence."""
@@ -159,7 +167,8 @@ class Attempt:
             return program_of(lines, first=first, names=names, file=file)
         except SyntaxError as error:
             line = f"`{error.text.strip()}`" if error.text and error.text.strip() else "The last line"
-            raise NotYet("not Python in this order", f"{line} cannot stand there: {error.msg}.") from None
+            why = re.sub(r" on line \d+$", "", error.msg)  # the lines are lettered, and the first is hidden
+            raise NotYet("not Python in this order", f"{line} cannot stand there: {why}.") from None
 
     async def close(self) -> None:
         """Give back whatever the learner's code left open."""

@@ -54,6 +54,12 @@ MEANINGS = [
         "object (function|method) can't be used in 'await'",
         "A function is called first, with parentheses behind its name: what the call gives is awaited.",
     ),
+    Meaning(
+        "await too much",
+        "TypeError",
+        "a coroutine was expected|coroutine object is required",
+        "That call gives its result at once: only what is `async` is awaited.",
+    ),
     Meaning("missing await", "BaseException", "coroutine", "Put `await` before that call."),
     Meaning(
         "missing async",
@@ -76,7 +82,7 @@ MEANINGS = [
     Meaning("not loaded", "MissingGreenlet", "", "Load it in the query, or read it before it expires."),
     Meaning(
         "not loaded",
-        "InvalidRequestError",
+        "InvalidRequestError ValidationError",
         "lazy='raise'",
         "The query has to ask for it: `options(selectinload(…))` or `joinedload`.",
     ),
@@ -305,8 +311,20 @@ MEANINGS = [
         "",
         "SQLAlchemy cannot build a statement out of it.",
     ),
+    Meaning(
+        "another process",
+        "PicklingError AttributeError TypeError",
+        "pickle",
+        "Another process gets a copy of what it runs, and this cannot be copied. A thread needs no copy.",
+    ),
     # the course's own library
     Meaning("refused by the library", "CourseError", "", ""),
+    Meaning(
+        "None used",
+        "ValidationError",
+        "valid dictionary or (object|instance)",
+        "Where can it be None: a row that is not there?",
+    ),
     Meaning("value not valid", "ValidationError", "", "The schema refuses it."),
     # Python
     Meaning(

@@ -87,14 +87,13 @@ async def finished(result: Any) -> Any:
     if inspect.isawaitable(result):
         result = await result
     inner = result if isinstance(result, list | tuple) else [result]
-    waiting = [each for each in inner if inspect.iscoroutine(each)]
+    waiting = [each for each in inner if inspect.iscoroutine(each) or asyncio.isfuture(each)]
     for each in waiting:
-        each.close()
+        each.cancel() if asyncio.isfuture(each) else each.close()
+    await asyncio.gather(*filter(asyncio.isfuture, waiting), return_exceptions=True)
     if waiting:
-        raise NotYet(
-            "a coroutine returned",
-            f"Your function returns the coroutine of `{waiting[0].__name__}`: an `await` is missing.",
-        )
+        what = f"the coroutine of `{waiting[0].__name__}`" if inspect.iscoroutine(waiting[0]) else "a task"
+        raise NotYet("a coroutine returned", f"Your function returns {what}: an `await` is missing.")
     if isinstance(result, BaseException):
         raise NotYet(
             "error returned",

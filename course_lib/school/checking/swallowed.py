@@ -1,16 +1,16 @@
 """Whether an answer hides an error that it knows nothing of: the judge runs once more, and the connection breaks."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from course_lib.lab.engine_events import listening
-from course_lib.lab.faults import power_cut
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
 from course_lib.school.attempts.time_limit import Stopped
-from course_lib.school.attempts.verdicts import NotYet
+
+T = TypeVar("T")
 
 
 class CameOut(Stopped):
@@ -18,7 +18,10 @@ class CameOut(Stopped):
 
 
 class BrokenConnection(Attempt):
-    """An attempt whose first statement finds no database any more."""
+    """An attempt whose first statement finds no database any more. One that asks nothing is just called.
+
+    Where it breaks, `call` and `reply` raise CameOut, or NotYet for an answer that goes on all the same.
+    """
 
     async def call(
         self,
@@ -26,17 +29,9 @@ class BrokenConnection(Attempt):
         function: Callable[..., Any] | None = None,
         expected: tuple[type[Exception], ...] = (),
     ) -> Any:
-        """Raises CameOut, or NotYet for a function that returns all the same. One that asks nothing is just called."""
-        cut: list[object] = []
-        try:
-            notes = listening(self.engine, before_cursor_execute=lambda *sent: cut.append(sent))
-            with notes, power_cut(self.engine, ""):
-                got = await super().call(*arguments, function=function, expected=expected)
-        except NotYet:
-            if not cut:
-                raise
-            raise CameOut from None
-        if isinstance(got, SQLAlchemyError | ConnectionError):
+        asking = super().call(*arguments, function=function, expected=expected)
+        got, cut = await self._without_power(asking)
+        if cut and isinstance(got, SQLAlchemyError | ConnectionError):
             raise CameOut
         what = (
             f"raised {told(got)}"
@@ -50,3 +45,32 @@ class BrokenConnection(Attempt):
             "not expect goes on to the caller as it is: catch only the one that you can answer.",
         )
         return got
+
+    async def reply(self, asking: Awaitable[Any], *, function: Callable[..., Any] | None = None) -> Any:
+        reply, cut = await self._without_power(super().reply(asking, function=function))
+        if cut and reply.is_server_error:
+            raise CameOut
+        self.require(
+            not cut,
+            "error swallowed",
+            "The connection broke under the first statement of a request, and the client was answered with "
+            f"{reply.status_code} {reply.text:.60}, as if all were well. An error that you do not expect goes on, and "
+            "becomes a 500: catch only the one that you can answer.",
+        )
+        return reply
+
+    async def _without_power(self, work: Awaitable[T]) -> tuple[T, list[object]]:
+        """What comes of the work, and the statements that were cut off."""
+        cut: list[object] = []
+
+        def statement(connection: object, cursor: object, sent: str, *_: object) -> None:
+            cut.append(sent)
+            raise ConnectionError("the power is gone")
+
+        try:
+            with listening(self.engine, before_cursor_execute=statement):
+                return await work, cut
+        except Exception:
+            if not cut:
+                raise
+            raise CameOut from None

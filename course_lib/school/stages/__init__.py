@@ -7,6 +7,7 @@ lines_in_order  an order in which lines can be reached
 callers_work    a caller with work of its own in the session
 savepoints      what was sent before a savepoint, and what inside
 races           others who want the same rows at the same moment
+cheap_hashes    passwords whose hashes cost nothing
 web_requests    requests to a learner's routes, and what the replies say
 
 What works on anybody's engine stands in the lab: interleave, stepping, faults, serving_in_this_loop.

@@ -30,8 +30,7 @@ async def ask(
     """The reply to a request such as 'GET /posts/1', guarded: an error in a route gets the learner's own line."""
     method, path = request.split(" ")
     try:
-        async with attempt.running(function):
-            return await site.ask(method, path, expected=expected)
+        return await attempt.reply(site.ask(method, path, expected=expected), function=function)
     except (NotYet, NotAttempted):
         raise
     except ResponseValidationError as error:
@@ -103,8 +102,14 @@ def asked_here(attempt: Attempt, reply: Response, request: str) -> None:
     )
 
 
-def wants(attempt: Attempt, reply: Response, request: str, status: int) -> None:
-    """Raise NotYet for any other status."""
+def wants(attempt: Attempt, reply: Response, request: str, status: int, *, why: str = "") -> None:
+    """Raise NotYet for any other status; `why` says what kind of request this is."""
+    if asked_for := _asked_for(reply):
+        raise attempt.not_yet(
+            "parameter of the request",
+            f"`{request}` was answered with 422: FastAPI looks for `{asked_for}` in the request. A parameter that "
+            "does not come from the client gets its dependency: `session=database`.",
+        )
     if status != 404:
         attempt.require(
             json_of(reply) != NO_ROUTE,
@@ -114,8 +119,16 @@ def wants(attempt: Attempt, reply: Response, request: str, status: int) -> None:
     attempt.require(
         reply.status_code == status,
         "wrong status",
-        f"`{request}` was answered with {reply.status_code} {body_of(reply)}; {status} was asked for.",
+        f"`{request}` was answered with {reply.status_code} {body_of(reply)}; {status} was asked "
+        f"for{why and f': {why}'}.",
     )
+
+
+def _asked_for(reply: Response) -> str:
+    """The parameter that was missing in the request, if it was that."""
+    faults = part_of(reply).get("detail")
+    found = [fault for fault in faults if isinstance(fault, dict)] if isinstance(faults, list) else []
+    return next((str(fault["loc"][-1]) for fault in found if fault.get("type") == "missing"), "")
 
 
 def body_of(reply: Response, most: int = 100) -> str:

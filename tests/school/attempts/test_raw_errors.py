@@ -15,20 +15,29 @@ from course_lib.school.judges.registry import BOTH, SQLITE
 
 IMPORTS = """
 import asyncio
+import pickle
 from sqlalchemy import select, text, insert, update
 from sqlalchemy.orm import selectinload
 from sqlalchemy.ext.asyncio import AsyncSession
 from pydantic import TypeAdapter
 from course_lib.models import Account, Post, Tag, User
 from course_lib.repositories import UserRepository
+from course_lib.schemas import PostResponse, TagResponse
 """
 
 LINES = {
     "missing await": ["(await session.get(User, 1)).id + session.get(User, 1).id"],
     "missing async": ["with session.begin_nested(): pass"],
     "async too much": ["async with open('/dev/null'): pass", "async for each in []: pass"],
-    "await too much": ["await session.add(Tag(name='x'))", "await select(User)"],
-    "not loaded": ["(await session.scalar(select(Post))).author"],
+    "await too much": [
+        "await session.add(Tag(name='x'))",
+        "await select(User)",
+        "await asyncio.create_task(str(1))",
+    ],
+    "not loaded": [
+        "(await session.scalar(select(Post))).author",
+        "PostResponse.model_validate(await session.scalar(select(Post)))",
+    ],
     "session left broken": [
         "session.add(Tag(name=None))\n    try: await session.flush()\n    except Exception: pass\n"
         "    await session.get(User, 1)"
@@ -67,10 +76,12 @@ LINES = {
     "no row found": ["(await session.scalars(select(User).where(User.id == 999))).one()"],
     "several rows found": ["(await session.scalars(select(User))).one()"],
     "refused by the library": ["await UserRepository(session).create({'nickname': 'x'})"],
+    "another process": ["pickle.dumps(lambda: None)"],
     "value not valid": ["TypeAdapter(int).validate_python('x')"],
     "None used": [
         "(await session.get(User, 999)).username",
         "(await session.scalar(select(User.id).where(User.id == 0))) + 1",
+        "TagResponse.model_validate(await session.get(Tag, 999))",
     ],
     "used before it is made": ["late = late + 1"],
     "name not known": ["return usre"],

@@ -185,6 +185,12 @@ async def test_a_forgotten_await_in_a_list_is_named() -> None:
     assert (told.misconception, "`scalar`" in told.told) == ("a coroutine returned", True)
 
 
+async def test_a_task_that_nobody_waits_for_is_named() -> None:
+    source = "async def each(session):\n    return asyncio.gather(asyncio.sleep(0), asyncio.sleep(0))"
+    told = await diagnosis_of(answer_of(source))
+    assert (told.misconception, "a task" in told.told) == ("a coroutine returned", True)
+
+
 async def test_an_error_that_is_returned_is_not_taken_for_one_that_is_raised() -> None:
     answer = answer_of("async def refuse(session):\n    return ValueError('too low')")
     async with attempting(answer, "sqlite", {}, hidden=False) as attempt, attempt.sessions() as session:

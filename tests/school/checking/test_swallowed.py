@@ -52,3 +52,33 @@ async def test_an_error_that_the_task_asks_for_is_raised_before_any_statement(
 async def test_an_error_goes_on_to_the_caller(before: str, after: str, verdict: tuple[str, str]) -> None:
     outcome = await assess(find("07.1"), answer_to(find("07.1"), PEOPLE.format(before=before, after=after)))
     assert (outcome.state, outcome.misconception) == verdict
+
+
+POST = """
+def add_post(app, database):
+    shown = [joinedload(Post.author), selectinload(Post.tags)]
+
+    @app.get("/posts/{{key}}", response_model=PostResponse)
+    async def show_post(key: int, session=database):
+        {before}
+            post = await session.get(Post, key, options=shown)
+        {after}
+        if post is None:
+            raise HTTPException(404, "there is no such post")
+        return post
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ("if True:", "", (PASSED, "")),
+        ("try:", "except Exception: post = None", (NOT_YET, "error swallowed")),
+        ("try:", "except Exception: raise HTTPException(503, 'later') from None", (PASSED, "")),
+    ],
+)
+async def test_an_error_in_a_route_becomes_a_fault_of_the_server(
+    before: str, after: str, verdict: tuple[str, str]
+) -> None:
+    outcome = await assess(find("10.1"), answer_to(find("10.1"), POST.format(before=before, after=after)))
+    assert (outcome.state, outcome.misconception) == verdict

@@ -12,6 +12,7 @@ from course_lib.school.attempts.attempt import Attempt, count_of
 from course_lib.school.judges.l09_services.newcomers import newcomer
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.callers_work import add_own_tag, own_tag
+from course_lib.school.stages.cheap_hashes import cheap_hashes
 from course_lib.school.stages.returned_lists import shown
 from course_lib.services import TransferService, UserService
 
@@ -31,8 +32,14 @@ async def all_of_a_welcome(attempt: Attempt) -> None:
         names=names,
     )
     sponsor = await attempt.scalar(select(Account.id).where(Account.owner_id == await attempt.key("yuki")))
-    await _gift_refused(attempt, welcome, sponsor)
-    await _welcomed(attempt, welcome, sponsor)
+    with cheap_hashes():
+        await _gift_refused(attempt, welcome, sponsor)
+        await _welcomed(attempt, welcome, sponsor)
+    attempt.require(
+        letters[-1] == "E",
+        "behind the return",
+        f"`{attempt.blocks[letters[-1]]}` stands behind the `return`, and never runs. Leave it out.",
+    )
 
 
 async def _gift_refused(attempt: Attempt, welcome: Any, sponsor: int) -> None:

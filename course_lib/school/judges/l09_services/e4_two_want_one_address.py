@@ -7,7 +7,8 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from course_lib.errors import AlreadyExists
+from course_lib.errors import AlreadyExists, CourseError
+from course_lib.lab.engine_events import listening
 from course_lib.lab.faults import in_front_of_the_first
 from course_lib.lab.people import PASSWORD_HASH
 from course_lib.models import Tag, User
@@ -15,21 +16,24 @@ from course_lib.schemas import UserCreate
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
 from course_lib.school.attempts.verdicts import NotYet
-from course_lib.school.judges.l09_services.newcomers import PASSWORD, new_name, newcomer
+from course_lib.school.judges.l09_services.newcomers import PASSWORD, hash_awaited, new_name, newcomer
 from course_lib.school.judges.registry import BOTH, judge
 from course_lib.school.stages.callers_work import add_own_tag, own_tag
+from course_lib.school.stages.cheap_hashes import cheap_hashes
 from course_lib.school.stages.returned_lists import shown
 from course_lib.school.stages.savepoints import flushed_before, savepoints_of
 from course_lib.security import verify_password
 
-OUTCOMES = (AlreadyExists, IntegrityError, OperationalError)
+OUTCOMES = (CourseError, IntegrityError, OperationalError, ValueError, LookupError)
 
 
 @judge("09.4", on=BOTH)
 async def one_of_two_is_told(attempt: Attempt) -> None:
-    await _somebody_is_quicker(attempt)
-    await _username_taken(attempt)
-    await _a_newcomer(attempt)
+    with cheap_hashes():
+        await _a_newcomer(attempt)
+        await _somebody_is_quicker(attempt)
+        await _username_taken(attempt)
+        await _another_error(attempt)
 
 
 async def _somebody_is_quicker(attempt: Attempt) -> None:
@@ -47,7 +51,7 @@ async def _somebody_is_quicker(attempt: Attempt) -> None:
         raise attempt.not_yet(
             "check-then-insert race",
             f"`{attempt.name}` looked, and the address was free. Before it wrote, somebody else took the address and "
-            f"committed. It ends with {told(got)}; AlreadyExists was asked for.",
+            f"committed. It ends with {told(got)}; AlreadyExists was asked for. A look comes too early.",
         )
     if isinstance(got, DBAPIError):
         _in_the_savepoint(attempt, savepoints, f"it ends with {told(got)}")
@@ -95,6 +99,11 @@ def _told(attempt: Attempt, got: object, what: str, *, field: str) -> None:
             f"{what} `{attempt.name}` ends with {told(got)}, of which the caller knows nothing; AlreadyExists was "
             "asked for.",
         )
+    attempt.require(
+        isinstance(got, AlreadyExists) or not isinstance(got, Exception),
+        "another error raised",
+        f"{what} `{attempt.name}` ends with {shown(got)}; AlreadyExists was asked for.",
+    )
     if not isinstance(got, AlreadyExists):
         raise _silence(attempt, got, what)
     if got.field != field and attempt.database == "postgresql":
@@ -171,6 +180,7 @@ async def _a_newcomer(attempt: Attempt) -> None:
     async with attempt.sessions() as session:
         await session.connection()
         user = await attempt.call(session, wanted)
+        hash_awaited(attempt, session)
         attempt.require(
             not await attempt.rows(mine),
             "commits for the caller",
@@ -192,8 +202,33 @@ async def _stored(attempt: Attempt, rows: list[tuple[int, str]]) -> None:
         "not saved",
         f"A caller called `{attempt.name}` and committed. The newcomer is not in the table.",
     )
+    hashed = rows[0][1]
     attempt.require(
-        rows[0][1].startswith("$argon2") and await verify_password(PASSWORD, rows[0][1]),
-        "password in clear text" if PASSWORD in rows[0][1] else "wrong hash",
-        f"The column `hashed_password` holds {rows[0][1][:20]!r} …; the Argon2 hash of the password belongs there.",
+        hashed.startswith("$argon2"),
+        "password in clear text" if PASSWORD in hashed else "wrong hash",
+        f"The column `hashed_password` holds {hashed[:20]!r} …; the Argon2 hash of the password belongs there.",
+    )
+    attempt.require(
+        await verify_password(PASSWORD, hashed),
+        "wrong hash",
+        "The column `hashed_password` holds the hash of something else than the password. "
+        "`get_secret_value()` gives the password of a UserCreate; its `str` is '**********'.",
+    )
+
+
+async def _another_error(attempt: Attempt) -> None:
+    """What is no taken name is not called one."""
+
+    def breaks(connection: object, cursor: object, sent: str, *_: object) -> None:
+        if sent.startswith("INSERT"):
+            raise OperationalError(sent, {}, ConnectionError("the power is gone"))
+
+    async with attempt.sessions() as session:
+        with listening(attempt.engine, before_cursor_execute=breaks):
+            got = await attempt.call(session, newcomer(attempt), expected=(Exception,))
+    attempt.require(
+        isinstance(got, Exception) and not isinstance(got, AlreadyExists),
+        "error swallowed",
+        f"The connection broke under the INSERT of `{attempt.name}`, and it gave {shown(got)}. Nobody has that "
+        "address: catch only the error that you can answer.",
     )

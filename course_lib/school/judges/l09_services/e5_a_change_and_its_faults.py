@@ -11,15 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from course_lib.errors import CourseError, NotFound
 from course_lib.models import User
 from course_lib.school.attempts.attempt import Attempt
-from course_lib.school.judges.l09_services.newcomers import PASSWORD, TOO_SHORT, new_name
+from course_lib.school.judges.l09_services.newcomers import PASSWORD, TOO_SHORT, hash_awaited, new_name
 from course_lib.school.judges.registry import judge
+from course_lib.school.stages.cheap_hashes import cheap_hashes
 from course_lib.school.stages.returned_lists import shown
 from course_lib.security import verify_password
+
+NULLS = ["is_active", "username", "password"]
 
 
 @judge("09.5")
 async def what_was_sent_and_no_more(attempt: Attempt) -> None:
-    key, name = await attempt.key(attempt.chance.choice(("sam", "priya"))), new_name(attempt)
+    with cheap_hashes():
+        await _changes_and_faults(attempt, await attempt.key(attempt.chance.choice(("sam", "priya"))))
+
+
+async def _changes_and_faults(attempt: Attempt, key: int) -> None:
+    name = new_name(attempt)
     replies = [
         await _faulty(attempt, key, request, fields=fields, misconception=misconception)
         for request, fields, misconception in _faulty_requests(name)
@@ -33,6 +41,8 @@ async def what_was_sent_and_no_more(attempt: Attempt) -> None:
     await _taken_back(attempt, key, {"username": name})
     await _saved(attempt, key, {"username": name})
     await _saved(attempt, key, {"password": PASSWORD, "is_active": True})
+    await _saved(attempt, key, {"is_active": False})
+    await _saved(attempt, key, {"email": f"{name}@example.net", "is_active": True})
     await _nobody(attempt, {"username": f"{name}3"})
 
 
@@ -43,6 +53,9 @@ def _faulty_requests(name: str) -> Iterator[tuple[dict[str, Any], list[str], str
     yield {"username": name, "password": TOO_SHORT}, ["password"], "fault not named"
     yield {"username": name, "email": f"{name} at home"}, ["email"], "format not checked"
     yield {"password": PASSWORD, "email": None, "is_admin": True}, ["email", "is_admin"], "null in a PATCH"
+    yield {"is_active": None, "username": None, "password": None}, NULLS, "null in a PATCH"
+    yield {"username": f"{name} at home", "email": f"{name}@example.org"}, ["username"], "format not checked"
+    yield {"is_active": "yes"}, ["is_active"], "type not checked"
 
 
 async def _faulty(
@@ -59,7 +72,7 @@ async def _faulty(
     faults = _named(attempt, came, got, fields)
     attempt.require(before == after, "half of it kept", f"{came} The row was changed all the same.")
     attempt.require(
-        TOO_SHORT not in repr(got),
+        TOO_SHORT not in repr(got) and PASSWORD not in repr(got),
         "password told",
         f"{came} Faults are shown and logged, and here the password stands in them.",
     )
@@ -112,6 +125,7 @@ async def _patch(
     got = await attempt.call(
         session, key, dict(request), expected=(ValidationError, SQLAlchemyError, CourseError)
     )
+    hash_awaited(attempt, session)
     try:
         return got, before, before if isinstance(got, Exception) else await _row(session, key)
     except SQLAlchemyError as error:
@@ -138,6 +152,10 @@ async def _taken_back(attempt: Attempt, key: int, request: Mapping[str, Any]) ->
 
 async def _saved(attempt: Attempt, key: int, request: Mapping[str, Any]) -> None:
     called = f"`{attempt.name}` was called with the request {request}, in which all is well."
+    others = (
+        select(User.username, User.hashed_password, User.is_active).where(User.id != key).order_by(User.id)
+    )
+    those_before = await attempt.rows(others)
     async with attempt.sessions() as session:
         got, before, after = await _patch(attempt, session, key, request)
         failed = got if isinstance(got, IntegrityError) else after
@@ -152,7 +170,12 @@ async def _saved(attempt: Attempt, key: int, request: Mapping[str, Any]) -> None
     attempt.require(
         stored == {field: value for field, value in sent.items() if before[field] != value},
         "not saved",
-        f"{called} Then the caller committed. Of the row, this has changed: {stored}.",
+        f"{called} Then the caller committed. Of the row, this has changed: {stored or 'nothing'}.",
+    )
+    attempt.require(
+        those_before == await attempt.rows(others),
+        "others changed",
+        f"{called} Other users were changed, too.",
     )
     await _password_kept(attempt, called, request.get("password"), before=before, after=after)
 

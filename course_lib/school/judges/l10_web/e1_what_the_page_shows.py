@@ -1,9 +1,13 @@
 """Exercise 10.1, What the page shows: the reply holds what its model lists, and no more."""
 
+from typing import Any
+
 from fastapi.exceptions import ResponseValidationError
 from httpx import Response
+from pydantic import ValidationError
 from sqlalchemy import select
 
+from course_lib.eager_loading import author_and_tags
 from course_lib.lab.serving_in_this_loop import served
 from course_lib.models import Post, User
 from course_lib.schemas import PostResponse
@@ -11,6 +15,7 @@ from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.judges.l10_web.one_more_post import new_post
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.web_requests import (
+    NO_ROUTE,
     ask,
     asked_here,
     body_of,
@@ -24,28 +29,38 @@ from course_lib.school.stages.web_requests import (
 
 @judge("10.1")
 async def a_post_and_its_author(attempt: Attempt) -> None:
-    key = await new_post(attempt)
-    hashes = select(User.hashed_password).order_by(User.id)
-    before = await attempt.rows(hashes)
+    keys = [await new_post(attempt, "maps", "radio"), await new_post(attempt, published=False)]
     async with served(attempt.sessions) as site:
         await attempt.call(site.app, site.database)
-        reply = await ask(attempt, site, f"GET /posts/{key}")
-        asked_here(attempt, reply, f"GET /posts/{key}")
-        attempt.require(
-            await attempt.rows(hashes) == before,
-            "password erased",
-            f"`GET /posts/{key}` changed a user's `hashed_password` in the table: what is set on an object is stored "
-            "by the commit. The author cannot log in any more.",
-        )
-        await _shows_what_it_should(attempt, reply, key)
+        for key in keys:
+            hashes = await _hashes(attempt)
+            reply = await ask(attempt, site, f"GET /posts/{key}")
+            asked_here(attempt, reply, f"GET /posts/{key}")
+            attempt.require(
+                await _hashes(attempt) == hashes,
+                "password erased",
+                f"`GET /posts/{key}` changed a user's `hashed_password` in the table: what is set on an object is "
+                "stored by the commit. The author cannot log in any more.",
+            )
+            await _shows_what_it_should(attempt, reply, key)
         request = f"GET /posts/{key + 1}"
         nobody = await ask(attempt, site, request, expected=(ResponseValidationError,))
         raised_not_returned(attempt, site, nobody, request)
-    wants(attempt, nobody, request, 404)
+    wants(attempt, nobody, request, 404, why="there is no such post")
+
+
+async def _hashes(attempt: Attempt) -> list[str]:
+    return await attempt.rows(select(User.hashed_password).order_by(User.id))
 
 
 async def _shows_what_it_should(attempt: Attempt, reply: Response, key: int) -> None:
     request = f"GET /posts/{key}"
+    wanted = await _post(attempt, key)
+    attempt.require(
+        reply.status_code != 404 or wanted.tags or json_of(reply) == NO_ROUTE,
+        "post missing",
+        f"`{request}` was answered with 404. There is such a post: a draft, without a tag.",
+    )
     wants(attempt, reply, request, 200)
     attempt.require(json_of(reply), "nothing returned", f"`{request}` was answered with {reply.text!r}.")
     hashed = await attempt.scalar(select(User.hashed_password).join(Post).where(Post.id == key))
@@ -57,12 +72,42 @@ async def _shows_what_it_should(attempt: Attempt, reply: Response, key: int) -> 
     )
     _has_the_fields(attempt, reply, request, wanted={*PostResponse.model_fields})
     _has_the_fields(attempt, reply, request, wanted={"id", "username"}, part="author")
-    [(title, author)] = await attempt.rows(select(Post.title, User.username).join(User).where(Post.id == key))
-    attempt.require(
-        (part_of(reply).get("title"), part_of(reply, "author").get("username")) == (title, author),
-        "wrong post",
-        f"Post {key} is {title!r} by {author}. The reply is {body_of(reply)}",
-    )
+    _tells_the_same(attempt, reply, request, wanted)
+
+
+async def _post(attempt: Attempt, key: int) -> PostResponse:
+    async with attempt.sessions() as session:
+        rows = select(Post).where(Post.id == key).options(*author_and_tags())
+        return PostResponse.model_validate((await session.scalars(rows)).one())
+
+
+def _tells_the_same(attempt: Attempt, reply: Response, request: str, wanted: PostResponse) -> None:
+    """Tags may come in any order, and a time in any words."""
+    tags = part_of(reply)["tags"]
+    told = f"`{request}` sends the tags {tags!r:.100}. The post has {len(wanted.tags)}, each with `id` and `name`"
+    attempt.require(tags or not wanted.tags, "tags missing", f"{told}.")
+    try:
+        sent = PostResponse.model_validate(part_of(reply))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        attempt.require(fault["loc"][0] != "tags", "wrong tags", f"{told}.")
+        raise attempt.not_yet(
+            "wrong shape", f"`{request}` sends a `{fault['loc'][0]}` that does not fit: {fault['msg']}."
+        ) from None
+    for each in tags:
+        attempt.require(each.keys() == {"id", "name"}, "more than the model", f"{told} alone.")
+    in_words = wanted.model_dump(mode="json")
+    for name in PostResponse.model_fields:
+        found, right = (_in_order(getattr(post, name)) for post in (sent, wanted))
+        attempt.require(
+            found == right,
+            "wrong tags" if name == "tags" else "wrong post",
+            f"`{request}` sends as `{name}` {part_of(reply)[name]!r:.100}. In the table it is {in_words[name]!r:.100}.",
+        )
+
+
+def _in_order(value: Any) -> Any:
+    return sorted(value, key=lambda tag: tag.id) if isinstance(value, list) else value
 
 
 def _has_the_fields(

@@ -31,7 +31,9 @@ async def name_by_name(attempt: Attempt) -> None:
     )
     got, lent = await _streamed(attempt, lines)
     names = [name for (name,) in await attempt.rows(select(User.username).order_by(User.id))]
-    attempt.require(got == names, "wrong lines", f"The reader got {got}; the database has {names}.")
+    attempt.require(
+        got == names, "wrong lines", f"The reader got {_some(got)}; the database has {_some(names)}."
+    )
     attempt.require(
         not any(lent),
         "connection held",
@@ -56,3 +58,8 @@ async def _streamed(attempt: Attempt, lines: Callable[..., Any]) -> tuple[list[s
             "session gone", f"The stream broke off with {told(error)} Who asks it, and when was it closed?"
         )
     return reply.text.split(), lent
+
+
+def _some(lines: list[str]) -> str:
+    """The first of them, and how many there are."""
+    return f"{len(lines)} lines: {' '.join(lines[:10])}{' …' * (len(lines) > 10)}" if lines else "nothing"

@@ -1,6 +1,7 @@
 """Exercise 10.5, A session for each request: committed before the reply, or rolled back."""
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from inspect import isasyncgen, isasyncgenfunction, isfunction, unwrap
 from typing import Any
 
@@ -10,6 +11,7 @@ from httpx import Response
 from sqlalchemy import event, insert, select, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from course_lib.lab.serving_in_this_loop import Site, served
 from course_lib.models import MAX_ID, Post, Tag
@@ -25,6 +27,7 @@ from course_lib.school.stages.web_requests import (
 
 REFUSED, BROKEN, TOO_LATE = "refused", "broken", "too-late"
 CLOSED = "closed already"
+WORK, ASKED = "the route", "commit()"
 
 
 class Fault(Exception):
@@ -47,7 +50,8 @@ async def a_session_for_each_request(attempt: Attempt) -> None:
     )
     async with served(attempt.sessions) as site:
         seen = _add_tags(attempt, site, dependency)
-        await _is_stored_before_the_reply(attempt, site, seen, dependency)
+        with _commits(site):
+            await _is_stored_before_the_reply(attempt, site, seen, dependency)
         await _keeps_nothing_of_a_refusal(attempt, site, seen)
         await _keeps_nothing_of_a_fault(attempt, site)
         await _tells_of_a_failed_commit(attempt, site)
@@ -64,6 +68,7 @@ def _add_tags(attempt: Attempt, site: Site, dependency: Any) -> list[object]:
     @site.app.post("/tags", status_code=201)
     async def add_tag(name: str, tasks: BackgroundTasks, session: Any = dependency) -> None:
         seen.append(session)
+        site.happened.append(WORK)
         await _add(session, name, site)
         if name == REFUSED:
             raise HTTPException(409, "no such tag, please")
@@ -72,6 +77,20 @@ def _add_tags(attempt: Attempt, site: Site, dependency: Any) -> list[object]:
         tasks.add_task(mail)
 
     return seen
+
+
+@contextmanager
+def _commits(site: Site) -> Iterator[None]:
+    """Notes when a session is told to commit, also where it has nothing to send."""
+
+    def asked(session: Session) -> None:
+        site.happened.append(ASKED)
+
+    event.listen(Session, "before_commit", asked)
+    try:
+        yield
+    finally:
+        event.remove(Session, "before_commit", asked)
 
 
 async def _add(session: object, name: str, site: Site) -> None:
@@ -146,14 +165,21 @@ def _is_a_session(attempt: Attempt, given: object, function: Any) -> None:
 
 def _in_order(attempt: Attempt, site: Site, *, stored: bool) -> None:
     attempt.require(
+        stored or ASKED not in site.happened[: site.happened.index(WORK)],
+        "commit too early",
+        "A route added a tag and returned, and the tag is not in the table. Your dependency said commit before the "
+        "route had begun, when there was nothing to keep. What stands in front of its `yield` happens first.",
+    )
+    attempt.require(
         stored,
         "commit missing",
         "A route added a tag and returned. The client saw 201, and the tag is not in the table.",
     )
+    happened = ", ".join(each for each in site.happened if each != ASKED)
     attempt.require(
         "COMMIT" in site.happened[: site.happened.index("reply 201")],
         "reply before commit",
-        f"This is what happened, in this order: {', '.join(site.happened)}. The client heard of a tag that nobody "
+        f"This is what happened, in this order: {happened}. The client heard of a tag that nobody "
         "could see yet. And if that commit had failed, nobody could have called the 201 back.",
     )
 
@@ -170,6 +196,12 @@ async def _keeps_nothing_of_a_refusal(attempt: Attempt, site: Site, seen: list[o
         not await _has(attempt, REFUSED),
         "error committed",
         "A route added a tag, flushed it, and raised HTTPException(409). The tag is in the table all the same.",
+    )
+    attempt.require(
+        reply.status_code == 409 or site.errors or reply.is_success,
+        "another error raised",
+        f"A route raised HTTPException(409), and the client saw {reply.status_code} {body_of(reply)}: your dependency "
+        "raised another error in its place. The route's own has to go on.",
     )
     attempt.require(
         reply.status_code == 409,
