@@ -87,13 +87,22 @@ async def finished(result: Any) -> Any:
     if inspect.isawaitable(result):
         result = await result
     inner = result if isinstance(result, list | tuple) else [result]
-    waiting = [each for each in inner if inspect.iscoroutine(each) or asyncio.isfuture(each)]
+    waiting = [each for each in inner if inspect.iscoroutine(each)]
     for each in waiting:
-        each.cancel() if asyncio.isfuture(each) else each.close()
-    await asyncio.gather(*filter(asyncio.isfuture, waiting), return_exceptions=True)
+        each.close()
     if waiting:
-        what = f"the coroutine of `{waiting[0].__name__}`" if inspect.iscoroutine(waiting[0]) else "a task"
-        raise NotYet("a coroutine returned", f"Your function returns {what}: an `await` is missing.")
+        raise NotYet(
+            "a coroutine returned",
+            f"Your function returns the coroutine of `{waiting[0].__name__}`: an `await` is missing.",
+        )
+    tasks = [each for each in inner if asyncio.isfuture(each) and not each.done()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        raise NotYet(
+            "missing await", "Your function returns a task that is still at work: an `await` is missing."
+        )
     if isinstance(result, BaseException):
         raise NotYet(
             "error returned",

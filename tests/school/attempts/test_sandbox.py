@@ -188,7 +188,7 @@ async def test_a_forgotten_await_in_a_list_is_named() -> None:
 async def test_a_task_that_nobody_waits_for_is_named() -> None:
     source = "async def each(session):\n    return asyncio.gather(asyncio.sleep(0), asyncio.sleep(0))"
     told = await diagnosis_of(answer_of(source))
-    assert (told.misconception, "a task" in told.told) == ("a coroutine returned", True)
+    assert (told.misconception, "a task" in told.told) == ("missing await", True)
 
 
 async def test_an_error_that_is_returned_is_not_taken_for_one_that_is_raised() -> None:
