@@ -11,6 +11,7 @@ AUTOFLUSH = r"\(raised as a result of Query-invoked autoflush;[^)]*\)\s*"
 NOISE = re.compile(
     rf"^(?:{AUTOFLUSH})?\([\w.]+\) |<class '[\w.]+'>: |\[Errno \d+\] |\s*\[SQL: .*"
     r"|\s*\(Background on this error at: \S+\)|\s*For further information visit \S+"
+    r"|\s*To begin a new transaction with this Session, first issue .*"
     r"|\s*\[type=\w+, input_\w+=.*?\](?=\s|$)| at 0x[0-9A-Fa-f]+",
     re.DOTALL,
 )

@@ -79,6 +79,12 @@ MEANINGS = [
         "can't be used in 'await'|asyncio.Future, a coroutine or an awaitable is required",
         "That call gives its result at once: only what is `async` is awaited.",
     ),
+    Meaning(
+        "loop within a loop",
+        "RuntimeError",
+        "running event loop|event loop is already running",
+        "A notebook, like a server, has its event loop already: `await` does without another.",
+    ),
     Meaning("not loaded", "MissingGreenlet", "", "Load it in the query, or read it before it expires."),
     Meaning(
         "not loaded",

@@ -94,7 +94,7 @@ def _error_returned(attempt: Attempt, request: str, *, status: int) -> NotYet:
 def asked_here(attempt: Attempt, reply: Response, request: str) -> None:
     """Raise NotYet for a reply without a question to the database of the check: it came from somewhere else."""
     attempt.require(
-        attempt.sent or reply.status_code == 422 or json_of(reply) in (None, NO_ROUTE),
+        attempt.sent or reply.status_code in (405, 422) or json_of(reply) in (None, NO_ROUTE),
         "nothing asked",
         f"`{request}` was answered with {reply.status_code} {body_of(reply)}, and the database of this check was asked "
         "nothing. Does the route ask the `session` that `database` gives it, and not another one, such as one of the "
@@ -110,9 +110,14 @@ def wants(attempt: Attempt, reply: Response, request: str, status: int, *, why: 
             f"`{request}` was answered with 422: FastAPI looks for `{asked_for}` in the request. A parameter that "
             "does not come from the client gets its dependency: `session=database`.",
         )
+    attempt.require(
+        reply.status_code != 405,
+        "wrong method",
+        f"`{request}` was answered with 405: the route with this path is for another method.",
+    )
     if status != 404:
         attempt.require(
-            json_of(reply) != NO_ROUTE,
+            json_of(reply) != NO_ROUTE or attempt.sent,
             "route missing",
             f"Nobody answers `{request}`: no route has this path.",
         )

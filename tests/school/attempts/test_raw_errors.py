@@ -34,6 +34,9 @@ LINES = {
         "await select(User)",
         "await asyncio.create_task(str(1))",
     ],
+    "loop within a loop": [
+        "asyncio.get_running_loop().run_until_complete(asyncio.get_running_loop().create_future())"
+    ],
     "not loaded": [
         "(await session.scalar(select(Post))).author",
         "PostResponse.model_validate(await session.scalar(select(Post)))",

@@ -11,7 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from course_lib.errors import CourseError, NotFound
 from course_lib.models import User
 from course_lib.school.attempts.attempt import Attempt
-from course_lib.school.judges.l09_services.newcomers import PASSWORD, TOO_SHORT, hash_awaited, new_name
+from course_lib.school.judges.l09_services.newcomers import (
+    PASSWORD,
+    TOO_SHORT,
+    hash_awaited,
+    new_name,
+)
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.cheap_hashes import cheap_hashes
 from course_lib.school.stages.returned_lists import shown
@@ -125,7 +130,6 @@ async def _patch(
     got = await attempt.call(
         session, key, dict(request), expected=(ValidationError, SQLAlchemyError, CourseError)
     )
-    hash_awaited(attempt, session)
     try:
         return got, before, before if isinstance(got, Exception) else await _row(session, key)
     except SQLAlchemyError as error:
@@ -204,6 +208,7 @@ async def _password_kept(
     if password is None:
         attempt.require(old == new, "wrong hash", f"{called} It holds no password, and the hash has changed.")
         return
+    hash_awaited(attempt, new)
     attempt.require(
         new.startswith("$argon2") and await verify_password(password, new),
         "password not saved" if old == new else "wrong hash",

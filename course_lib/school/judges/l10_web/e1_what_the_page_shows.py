@@ -15,7 +15,6 @@ from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.judges.l10_web.one_more_post import new_post
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.web_requests import (
-    NO_ROUTE,
     ask,
     asked_here,
     body_of,
@@ -57,7 +56,7 @@ async def _shows_what_it_should(attempt: Attempt, reply: Response, key: int) -> 
     request = f"GET /posts/{key}"
     wanted = await _post(attempt, key)
     attempt.require(
-        reply.status_code != 404 or wanted.tags or json_of(reply) == NO_ROUTE,
+        reply.status_code != 404 or wanted.tags or not attempt.sent,
         "post missing",
         f"`{request}` was answered with 404. There is such a post: a draft, without a tag.",
     )
@@ -115,6 +114,12 @@ def _has_the_fields(
 ) -> None:
     path = (part,) if part else ()
     sent = part_of(reply, *path).keys()
+    attempt.require(
+        sent or part_of(reply).get(part) is None,
+        "wrong shape",
+        f"`{request}` sends the {part} {part_of(reply).get(part)!r:.100}; an object with {', '.join(sorted(wanted))} "
+        "was asked for.",
+    )
     where = f"`{request}` sends {fields_of(reply, *path) if sent else body_of(reply)}"
     where += f" of the {part}" if part and sent else ""
     more, less = ", ".join(sorted(sent - wanted)), ", ".join(sorted(wanted - sent))

@@ -1,7 +1,7 @@
 """Exercise 10.3, Minus one titles: bad numbers are refused, and good ones give a page in order."""
 
 from httpx import Response
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from course_lib.lab.serving_in_this_loop import Site, served
 from course_lib.models import Post
@@ -38,6 +38,7 @@ OUT_OF_BOUNDS = (
 @judge("10.3", on=BOTH)
 async def a_page_of_titles(attempt: Attempt) -> None:
     await new_post(attempt)
+    await attempt.change(delete(Post).where(Post.id == select(func.min(Post.id)).scalar_subquery()))
     async with served(attempt.sessions) as site:
         await attempt.call(site.app, site.database)
         await _shows_the_titles(attempt, site)

@@ -10,8 +10,8 @@ from course_lib.school.attempts.attempt import Attempt
 
 
 async def new_post(attempt: Attempt, *tags: str, published: bool = True) -> int:
-    """The key of one more post, the last: no other database has it."""
-    written = FIRST_POST_AT + timedelta(days=attempt.chance.randrange(100, 999))
+    """The key of one more post, which no other database has: the last by its key, and the first by its time."""
+    written = FIRST_POST_AT - timedelta(days=attempt.chance.randrange(100, 999))
     post = {
         "title": f"Owls, part {attempt.chance.randrange(100, 999)}",
         "content": f"Hoo, and {attempt.chance.randrange(100, 999)} times hoo.",
