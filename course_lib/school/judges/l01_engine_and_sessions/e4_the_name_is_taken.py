@@ -31,7 +31,7 @@ async def told_after_the_rollback(attempt: Attempt) -> None:
         )
         answers_again = session.is_active
     if isinstance(got, Exception):
-        misconception, why = _about(got, _line_of(got, rename, lines))
+        misconception, why = _about(got, _line_of(got, rename, lines), early=_counts_in_try(lines))
         raise attempt.not_yet(misconception, f"`rename(session, yuki, 'mira')` raised {why}")
     _refused_and_put_right(attempt, got, answers_again)
     attempt.require(
@@ -62,8 +62,23 @@ def _refused_and_put_right(attempt: Attempt, got: object, answers_again: bool) -
     )
 
 
-def _about(error: Exception, line: str) -> tuple[str, str]:
+def _counts_in_try(lines: Sequence[str]) -> bool:
+    """Whether the count stands between the new name and the place where errors are caught."""
+    renames, counts, catches = (
+        next(place for place, line in enumerate(lines) if text in line)
+        for text in ("user.username =", "users =", "except")
+    )
+    return renames < counts < catches
+
+
+def _about(error: Exception, line: str, *, early: bool) -> tuple[str, str]:
     """What an error says about the order of the lines."""
+    if isinstance(error, NameError) and early:
+        why = (
+            "The count was asked, and failed: before a session asks, it sends what it has noted, here the name that is "
+            "taken. `users` was never set."
+        )
+        return "counted too early", f"{told(error)}. {why}"
     if isinstance(error, NameError):
         why = (
             "The line that sets it was not reached: where a line of `try` fails, those below it are skipped."

@@ -101,7 +101,8 @@ async def _find(attempt: Attempt, title: str, *, expected: tuple[type[Exception]
         got = await attempt.call(session, title, expected=expected)
     called = f"Three published posts have the title `{title}`. `{attempt.name}`"
     if isinstance(got, REFUSALS):
-        raise attempt.not_yet("honest title lost", f"{called} raises {told(got)}")
+        why = "Is the title still read as SQL? Handed over as a value, it is a text, whatever stands in it."
+        raise attempt.not_yet("honest title lost", f"{called} raises {told(got)} {why}")
     texts = _texts(attempt, got)
     drafts = {content for content, published in rows if not published} & set(texts)
     attempt.require(

@@ -25,6 +25,13 @@ async def asked_again(attempt: Attempt) -> None:
     attempt.require(
         counted[0] == before, "counted too late", f"{told} The new post was there before the first count."
     )
+    lines = [attempt.blocks[letter] for letter in letters]
+    added = next(place for place, line in enumerate(lines) if "session.add" in line)
+    attempt.require(
+        any("session.scalars" in line for line in lines[added:]),
+        "asked too early",
+        f"{told} Behind the new post no line asks the database: the collection is what it was before.",
+    )
     attempt.require(
         counted[1] == before + 1,
         "stale collection",

@@ -79,7 +79,7 @@ async def _faulty(
     attempt.require(
         TOO_SHORT not in repr(got) and PASSWORD not in repr(got),
         "password told",
-        f"{came} Faults are shown and logged, and here the password stands in them.",
+        f"{came} Faults are shown and logged, and in the text for `password` stands what was typed.",
     )
     return came, faults
 
