@@ -15,6 +15,7 @@ from processes import only_posix
 
 from course_lib.school.exercises.solutions import exercises
 from course_lib.school.exercises.stricter import STRICTER_SINCE
+from course_lib.school.learner import review as review_module
 from course_lib.school.learner.progress import Progress, progress_of
 from course_lib.school.learner.review import Due, _told, due, next_time, review, schedule
 from course_lib.school.lessons.questions import Question
@@ -50,6 +51,14 @@ QUESTIONS = [
 @pytest.fixture
 def progress(tmp_path: Path) -> Progress:
     return progress_of(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def stricter(monkeypatch: pytest.MonkeyPatch) -> dict[str, datetime]:
+    """Since when the checks of these tests ask for more: none of them does, unless a test says so."""
+    since: dict[str, datetime] = {}
+    monkeypatch.setattr(review_module, "STRICTER_SINCE", since)
+    return since
 
 
 def ids(found: list[Due]) -> list[str]:
@@ -289,9 +298,9 @@ def test_what_stays_due_is_counted(progress: Progress, capsys: pytest.CaptureFix
 
 
 async def test_what_was_passed_before_its_check_asked_for_more_is_due_at_once(
-    progress: Progress, monkeypatch: pytest.MonkeyPatch
+    progress: Progress, stricter: dict[str, datetime]
 ) -> None:
-    monkeypatch.setitem(STRICTER_SINCE, "07.1", day(3))
+    stricter["07.1"] = day(3)
     for exercise in ("07.1", "07.2"):
         for number in (0, 1):
             await progress.record(exercise, "passed", at=day(number))
@@ -306,9 +315,9 @@ async def test_what_was_passed_before_its_check_asked_for_more_is_due_at_once(
 
 
 async def test_who_passes_it_again_has_it_behind_them(
-    progress: Progress, monkeypatch: pytest.MonkeyPatch
+    progress: Progress, stricter: dict[str, datetime]
 ) -> None:
-    monkeypatch.setitem(STRICTER_SINCE, "07.1", day(3))
+    stricter["07.1"] = day(3)
     for number in (0, 5):
         await progress.record("07.1", "passed", at=day(number))
 
