@@ -41,7 +41,7 @@ STEPS = {
 }
 ON_REQUEST = {
     "browser": "pytest -m browser tests/browser",
-    "mutants": "pytest -n 2 -m mutants tests/mutants",
+    "mutants": "pytest -n 2 -m mutants tests/mutants tests/school/judges",
 }
 """Run only where they are named: the browser is no part of the kit's environment, and mutants are many."""
 

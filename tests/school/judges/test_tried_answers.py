@@ -1,8 +1,10 @@
 """Answers that people have written, wrong ones and right ones: each gets the verdict that stands above it."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
+from _pytest.mark import ParameterSet
 from answers import answer_to
 from tried_answers import Tried, tried
 
@@ -13,7 +15,17 @@ from course_lib.school.exercises.solutions import find
 LINES, COLUMNS = 5, 110
 
 
-@pytest.mark.parametrize("each", [*tried()], ids=lambda each: f"{each.exercise} {each.what}")
+def cases() -> Iterator[ParameterSet]:
+    """In each run one answer for each verdict of an exercise; the others in the step of the mutants."""
+    seen: set[tuple[str, str]] = set()
+    for each in tried():
+        kind = (each.exercise, each.verdict)
+        marks = [pytest.mark.mutants] if kind in seen else []
+        seen.add(kind)
+        yield pytest.param(each, marks=marks, id=f"{each.exercise} {each.what}")
+
+
+@pytest.mark.parametrize("each", [*cases()])
 async def test_an_answer_gets_its_verdict(each: Tried) -> None:
     outcome = await assess(find(each.exercise), answer_to(find(each.exercise), each.source))
     assert (outcome.misconception or outcome.state, shape(outcome.told)) == (each.verdict, [])
