@@ -25,7 +25,7 @@ VAGUE = ("error in the code", "unforeseen answer")
 
 
 def broken(exercise: Exercise) -> Iterator[Mutant]:
-    """The mutants of the solution and of the other answer; those that are one of the two are left out."""
+    """The mutants of the solution and of the other answer."""
     both = {"solution": without_marks(exercise.answer), "other": exercise.other}
     for name, source in both.items():
         for mutant in _letters(exercise, source) if exercise.blocks else mutants(source):
