@@ -19,6 +19,8 @@ LONGEST = 240  # letters of a message: two lines on a screen
 
 def explained(error: BaseException, code: CodeType | None) -> NotYet | NotAttempted | None:
     """The learner's own line, and what it raised. None for an error of the kit itself, which came from elsewhere."""
+    if isinstance(error.__cause__, StopIteration):  # a coroutine may not let that one out
+        error = error.__cause__
     lines = [(frame, line) for frame, line in walk_tb(error.__traceback__) if is_theirs(frame, code)]
     if not lines:
         return None

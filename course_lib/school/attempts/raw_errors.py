@@ -312,6 +312,24 @@ MEANINGS = [
         "A column is written `name: Mapped[type]`, with a type of Python such as `int` or `str`.",
     ),
     Meaning(
+        "name in quotes",
+        "ArgumentError",
+        "Strings are not accepted",
+        "Write the attribute itself, such as `User.posts`, without quotes.",
+    ),
+    Meaning(
+        "not in the session",
+        "InvalidRequestError",
+        "not persistent within this Session",
+        "The session has no row for it yet: `add` it and `flush` first.",
+    ),
+    Meaning(
+        "type not understood",
+        "DBAPIError",
+        "operator does not exist",
+        "The database compares or adds only what fits together, such as a number and a number.",
+    ),
+    Meaning(
         "statement not well formed",
         "ArgumentError CompileError InvalidRequestError NoForeignKeysError AmbiguousForeignKeysError",
         "",
@@ -353,6 +371,12 @@ MEANINGS = [
         "Look at how it is called.",
     ),
     Meaning(
+        "session called",
+        "TypeError",
+        "'AsyncSession' object is not callable",
+        "The session that you were given is open already: use it as it is, without parentheses.",
+    ),
+    Meaning(
         "called too early",
         "TypeError",
         "not callable",
@@ -361,6 +385,18 @@ MEANINGS = [
     Meaning("wrong type", "TypeError", "", "What kind of object is it?"),
     Meaning("key not there", "KeyError", "", "Which keys are there?"),
     Meaning("nothing at that place", "IndexError", "", "How many are there? An empty list has no first one."),
+    Meaning(
+        "wrong number of values",
+        "ValueError",
+        "values to unpack",
+        "As many names have to stand on the left as there are values on the right.",
+    ),
+    Meaning(
+        "nothing at that place",
+        "StopIteration",
+        "",
+        "`next` found nothing: it takes a second value for that.",
+    ),
     Meaning("wrong value", "ValueError", "", ""),
     Meaning("calls itself without end", "RecursionError", "", ""),
     Meaning("assertion of your own", "AssertionError", "", ""),
