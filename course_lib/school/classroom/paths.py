@@ -1,11 +1,8 @@
-"""Where things lie in a course folder, by learner; and how learners write the names that had to become folders."""
+"""Where things lie in a course folder, by learner."""
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
-
-NAMES = "names.json"
 
 
 def submitted(folder: Path, name: str) -> dict[str, Path]:
@@ -45,18 +42,3 @@ def write_csv(path: Path, rows: list[list[Any]]) -> Path:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows(rows)
     return path
-
-
-def names_of(folder: Path) -> dict[str, str]:
-    """How learners write their names, where that is known to differ from their folders': Anna_Berg is Anna Berg."""
-    file = folder / NAMES
-    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
-
-
-def remember_names(folder: Path, found: dict[str, str]) -> None:
-    """Keep the names that only lost their spaces. What a teacher wrote into the file stays."""
-    spaced = {student: name for student, name in found.items() if name.replace(" ", "_") == student != name}
-    known = names_of(folder)
-    if spaced.keys() - known.keys():
-        text = json.dumps(spaced | known, ensure_ascii=False, indent=1, sort_keys=True)
-        (folder / NAMES).write_text(f"{text}\n", encoding="utf-8", newline="\n")

@@ -10,7 +10,8 @@ from course_lib.school.classroom.cells import Part, cells_of, lessons_checked, n
 from course_lib.school.classroom.collecting.incoming import File, files_in
 from course_lib.school.classroom.collecting.platforms import as_folder, name_in
 from course_lib.school.classroom.course_folder import ClassroomError, Notice, lesson_named, released
-from course_lib.school.classroom.paths import learners, remember_names, submitted
+from course_lib.school.classroom.paths import learners, submitted
+from course_lib.school.classroom.people import Person, remember
 from course_lib.school.lessons.course import lessons
 
 
@@ -46,7 +47,7 @@ def collect(folder: Path, source: Path, lesson: str) -> Collected:
         collected.notices += _store(folder / "submitted" / student / name, newest)
     collected.notices += _perhaps_the_same(collected.students, learners(folder))
     collected.everybody = [*submitted(folder, name)]
-    remember_names(folder, collected.names)
+    remember(folder, {student: Person(name) for student, name in collected.names.items()}, {})
     return collected
 
 

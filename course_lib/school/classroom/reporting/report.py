@@ -5,7 +5,8 @@ from pathlib import Path
 
 from course_lib.school.classroom.cells import Part, checks_of, parts_of
 from course_lib.school.classroom.course_folder import ClassroomError, command, lesson_named, released
-from course_lib.school.classroom.paths import names_of, pages, reports, write_csv
+from course_lib.school.classroom.paths import pages, reports, write_csv
+from course_lib.school.classroom.people import people_of
 from course_lib.school.classroom.reporting.teachers_page import Class, page_of
 from course_lib.school.classroom.results.graded_outcomes import OUTCOMES, Result, met, results_of
 from course_lib.school.classroom.results.points import points_of
@@ -36,7 +37,7 @@ _HEAD = ["exercise", "title", "points", "learners", *OUTCOMES, "misconceptions",
 def _class(folder: Path, name: str, parts: dict[str, Part], results: list[Result]) -> Class:
     return Class(
         name=name, checks=checks_of(parts), results=results,
-        names=names_of(folder),
+        names={student: person.name for student, person in people_of(folder).items()},
         totals={student: sum(own.values()) for student, own in points_of(folder, name).items()},
         pages={student: "/".join(page.parts[-4:]) for student, page in pages(folder, name).items()},
         unusual=[*odd_cells(folder, name, parts), *stops(folder, name, parts, results)],
