@@ -1,4 +1,4 @@
-"""The program `course`: opens the lessons, keeps a learner's copy, serves a class, tests the for_everybody."""
+"""The program `course`: opens the lessons, keeps a learner's copy, serves a class, tests the kit."""
 
 import argparse
 import os
@@ -128,6 +128,20 @@ CLASS_COMMANDS: Commands = {
         "--again": {"action": "store_true", "help": "also those that are graded"},
     },
     for_teachers.report: {**COURSE, **LESSON},
+    for_teachers.hand_back: {**COURSE, **LESSON},
+    for_teachers.status: {
+        **COURSE,
+        "lesson": {"nargs": "?", "metavar": "NN", "help": "one lesson alone"},
+        "--csv": {"type": Path, "metavar": "FILE", "help": "write a table for a spreadsheet, too"},
+        "--moodle": {"nargs": "?", "const": "", "metavar": "FILE", "help": "fill Moodle's grading worksheet"},
+        "--canvas": {
+            "nargs": "?",
+            "const": "",
+            "metavar": "FILE",
+            "help": "fill the gradebook that Canvas exports",
+        },
+        "--column": {"metavar": "NAME", "help": "the column of that file that takes the points"},
+    },
 }
 
 
@@ -144,7 +158,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add(words: Any, commands: Commands) -> None:
     for command, arguments in commands.items():
-        word = words.add_parser(command.__name__, help=command.__doc__, description=command.__doc__)
+        word = words.add_parser(
+            command.__name__.replace("_", "-"), help=command.__doc__, description=command.__doc__
+        )
         word.set_defaults(command=command)
         for name, options in arguments.items():
             word.add_argument(name, **options)
