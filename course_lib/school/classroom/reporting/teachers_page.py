@@ -64,8 +64,8 @@ def _topic(topic: Topic) -> str:
 
 
 def _settled(by: SettlingCell) -> str:
-    place = f"lesson {by.lesson[:2]}, {by.section}"
-    return f"Settled by <code>{escape(by.line)}</code> in {escape(place)}"
+    place = f"lesson {by.lesson[:2]}, <em>{escape(by.section)}</em>"
+    return f"Settled by the cell with <code>{escape(by.line)}</code> in {place}"
 
 
 def _by_exercise(shown: Class) -> str:
