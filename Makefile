@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+SITE_VENV ?= .venv-site
+SITE_LOCK := notebooks/site/requirements.lock
 STEPS ?=
 SUPPORTED := 3.11 3.12 3.13
 COPIED := course_lib/school/program/*.json course_lib/school/program/ipython_config.py course_lib/school/program/labextension/*.json course_lib/school/program/labextension/static/*.js
@@ -11,11 +13,12 @@ AGAIN := $(MAKE) --no-print-directory
 # Without the compiled modules that Python keeps, each notebook would start seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help lab test lock pythons install venv
+.PHONY: help lab test lock site pythons install install-site venv
 
 help:
 	@echo "make lab       open the first lesson; the first time, this installs what it needs"
 	@echo "make test      run every check; some of them: make test STEPS='lint types'"
+	@echo "make site      build the website of the lessons into .site/html; nothing is run"
 	@echo "make lock      choose the exact versions again, after a change in pyproject.toml"
 	@echo "make pythons   run every check on each supported Python found here"
 	@echo "Another Python than python3: make lab PYTHON=python3.12"
@@ -25,6 +28,20 @@ lab: install
 
 test: install
 	@$(VENV)/bin/course test $(STEPS)
+
+site: install-site
+	@$(SITE_VENV)/bin/python notebooks/site/build.py
+
+# The website has an environment of its own: no learner needs what builds it.
+install-site:
+	@lists="$$(cksum < $(SITE_LOCK))"; \
+	test "$$(cat $(SITE_VENV)/built 2>/dev/null)" = "$$lists" && $(SITE_VENV)/bin/python -c '' 2>/dev/null && exit 0; \
+	set -e; \
+	$(AGAIN) venv VENV=$(SITE_VENV); \
+	echo "Installing exactly what $(SITE_LOCK) names; the first time this takes half a minute."; \
+	$(SITE_VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r $(SITE_LOCK); \
+	$(SITE_VENV)/bin/python -m pip check; \
+	echo "$$lists" > $(SITE_VENV)/built
 
 # The file `built` says where the environment was built, from which lists, and from which of those files that are
 # copied into it (the others are read where they lie). It is written last. Without it the
@@ -53,6 +70,8 @@ lock:
 	@command -v uv >/dev/null || test -x .venv-uv/bin/uv || { $(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install uv; }
 	PATH="$$PATH:.venv-uv/bin" uv pip compile --quiet --universal --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+	PATH="$$PATH:.venv-uv/bin" uv pip compile --quiet --universal --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --group site -o $(SITE_LOCK)
 	sed -n '/^[^ ]/s/ *\\$$//p' requirements.lock > constraints.txt
 
 pythons:

@@ -24,7 +24,15 @@ from course_lib.school.program.for_everybody import FIRST_LESSON
 
 OFFLINE = {"PIP_NO_INDEX": "1", "HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv*", "__pycache__", ".*_cache", ".ipynb_checkpoints", "course.db*", "my_course", "slides"
+    ".git",
+    ".venv*",
+    ".site",
+    "__pycache__",
+    ".*_cache",
+    ".ipynb_checkpoints",
+    "course.db*",
+    "my_course",
+    "slides",
 )
 
 
@@ -77,7 +85,15 @@ def test_the_slow_parser_generator_stays_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.lock", "constraints.txt", "environment.yml", "Makefile", ".ci/run"]
+    "name",
+    [
+        "requirements.lock",
+        "constraints.txt",
+        "environment.yml",
+        "Makefile",
+        ".ci/run",
+        "notebooks/site/requirements.lock",
+    ],
 )
 def test_no_list_names_a_host(name: str) -> None:
     assert re.findall(r"://|(?<!emit-)index-url|find-links|trusted-host", read(name)) == []

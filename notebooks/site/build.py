@@ -1,0 +1,39 @@
+"""Build the website into .site/html: the pages are staged in .site/source, and Sphinx reads them there.
+
+make site
+
+does so in an environment of its own. A warning ends it, and so does a link that leads nowhere.
+"""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SITE = ROOT / ".site"
+
+
+def main() -> int:
+    sys.path.insert(0, str(ROOT))  # course_lib is not installed there
+    from sphinx.cmd.build import main as sphinx
+    from staging import write
+
+    write(SITE / "source")
+    status: int = sphinx(
+        [
+            "-q",
+            "-W",
+            "--keep-going",
+            "-c",
+            str(HERE),
+            str(SITE / "source"),
+            str(SITE / "html"),
+        ]
+    )
+    if status == 0:
+        print(f"The first page: {(SITE / 'html' / 'index.html').as_uri()}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The pages of the website as Sphinx reads them: made from the kit's own files, of which none is run or changed.
+
+pages() holds each page by its place; write(folder) puts them there. A page has the place that its notebook has in
+`notebooks`, so that links between notebooks stay as they are.
+"""
+
+import re
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import nbformat
+import reference
+from notebook_pages import exercises_page, lesson_page
+
+from course_lib.school.kit_files import EXERCISES, NOTEBOOKS, ROOT, SOLUTIONS, TEACHING
+from course_lib.school.lessons.course import lessons, table_of_lessons, word_list
+from course_lib.school.lessons.predictions import FOLDED
+
+TEMPLATE = Path(__file__).with_name("index.md")
+PICTURES = NOTEBOOKS / "pictures"
+VERDICT = "✗ **06.2 not yet: looked first.**"
+"""Of all that checks say in the solutions, this stands on the first page."""
+LINK = re.compile(r"\[([^\]]+)\]\((?!https?://|#)([^)#]+)(#[^)]*)?\)")
+
+Pages = dict[str, str | bytes]
+
+
+def pages() -> Pages:
+    """Each page, and each picture, by its place under the source folder."""
+    found: Pages = {lesson.file: lesson_page(NOTEBOOKS / lesson.file) for lesson in lessons()}
+    found |= {f"exercises/{path.name}": exercises_page(path) for path in _notebooks(EXERCISES)}
+    found |= {f"teaching/{path.name}": path.read_text("utf-8") for path in sorted(TEACHING.glob("*.md"))}
+    found |= {f"library/{name}.md": reference.module_page(name) for name in reference.modules()}
+    found["library/index.md"] = reference.library_page()
+    found["library/lab.md"] = reference.lab_page(_code_of_notebooks())
+    found["words.md"] = f"# Words\n\n{word_list().plain}\n"
+    found |= {f"pictures/{path.name}": path.read_bytes() for path in sorted(PICTURES.glob("*.png"))}
+    start, stuck = _readme("Start"), _readme("When you are stuck")
+    found["run_it_yourself.md"] = f"# Run it yourself\n\n{start}\n\n## When you are stuck\n\n{stuck}\n"
+    found["teaching/index.md"] = f"# For teachers\n\n{_readme('For teachers')}\n"
+    found["index.md"] = _first_page(found)
+    return {place: _without_dead_ends(page, place, found) for place, page in found.items()}
+
+
+def write(folder: Path) -> None:
+    """Write the pages; what has not changed keeps its time, so that Sphinx need not read it again."""
+    made = {folder / place: _bytes(page) for place, page in pages().items()}
+    for old in [path for path in folder.rglob("*") if path.is_file() and path not in made]:
+        old.unlink()
+    for path, page in made.items():
+        if not path.is_file() or path.read_bytes() != page:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(page)
+
+
+def jupyterlab_anchor(title: str) -> str:
+    """The address that JupyterLab gives a heading; links in the notebooks use it."""
+    return title.replace(" ", "-")
+
+
+def _notebooks(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.ipynb"))
+
+
+def _code_of_notebooks() -> list[str]:
+    paths = [*(NOTEBOOKS / lesson.file for lesson in lessons()), *_notebooks(EXERCISES)]
+    return [cell.source for path in paths for cell in _read(path).cells if cell.cell_type == "code"]
+
+
+def _read(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)
+
+
+def _bytes(page: str | bytes) -> bytes:
+    return page.encode() if isinstance(page, str) else page
+
+
+def _readme(title: str) -> str:
+    """A section of the README, its headings a level higher. Raises ValueError where there is none."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(rf"^## {title}\n+(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    if found is None:
+        raise ValueError(f"README.md has no section {title!r}")
+    return re.sub(r"^###", "##", found[1], flags=re.MULTILINE).replace("](notebooks/", "](").strip()
+
+
+def _first_page(others: Pages) -> str:
+    lead, picture = _lead_and_picture()
+    return Template(TEMPLATE.read_text("utf-8")).substitute(
+        lead=lead,
+        picture=picture,
+        interleaving=_interleaving(),
+        verdict=_verdict(),
+        table=table_of_lessons().markdown,
+        lessons="\n".join(f"{lesson.title} <{lesson.name}>" for lesson in lessons()),
+        exercises=_listed(others, "exercises", ".ipynb"),
+        library="\n".join(f"library/{name}" for name in reference.modules()),
+        teaching=_listed(others, "teaching", ".md"),
+    )
+
+
+def _listed(others: Pages, folder: str, kind: str) -> str:
+    """Entries for the table of contents: those of a lesson by its name, others by their title."""
+    titles = {lesson.name: lesson.title for lesson in lessons()}
+    names = [
+        place.removesuffix(kind)
+        for place in others
+        if place.startswith(f"{folder}/") and place.endswith(kind)
+    ]
+    entries = []
+    for name in names:
+        title = titles.get(name.removeprefix(f"{folder}/").removeprefix("ex"))
+        entries.append(f"{title} <{name}>" if title else name)
+    return "\n".join(entry for entry in entries if not entry.endswith("/index"))
+
+
+def _lead_and_picture() -> tuple[str, str]:
+    """What the README says first, and the words beside its picture."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(r"\A# .*?\n+(.*?)\n+<picture>.*? alt=\"([^\"]+)\"", text, re.DOTALL)
+    if found is None:
+        raise ValueError("README.md does not begin with a title, what it is about, and a picture")
+    return found[1], found[2]
+
+
+def _interleaving() -> str:
+    """The first interleaving that a lesson shows openly, as its page shows it."""
+    for lesson in lessons():
+        for cell in _read(NOTEBOOKS / lesson.file).cells:
+            if FOLDED in cell.metadata.get("tags", ()):
+                continue
+            for output in cell.get("outputs", ()):
+                if output.get("data", {}).get("text/plain", "").startswith("Order "):
+                    return str(output.data["text/html"])
+    raise ValueError("no lesson shows an interleaving")
+
+
+def _verdict() -> str:
+    """The words of a check to a wrong answer, as the solutions have them; never the answer."""
+    for path in _notebooks(SOLUTIONS):
+        for cell in _read(path).cells:
+            for output in cell.get("outputs", ()):
+                text = str(output.get("data", {}).get("text/markdown", ""))
+                if text.startswith(VERDICT):
+                    return text.partition("\n\n")[0]
+    raise ValueError(f"no check says {VERDICT!r}")
+
+
+def _without_dead_ends(page: str | bytes, place: str, known: Pages) -> str | bytes:
+    """Where the README names a folder or a file that is no page, its name stands without a link."""
+    if isinstance(page, bytes) or not place.endswith(("run_it_yourself.md", "teaching/index.md")):
+        return page
+    folder = "../" * place.count("/")
+    return LINK.sub(
+        lambda found: f"[{found[1]}]({folder}{found[2]})" if found[2] in known else found[1],
+        page,
+    )
