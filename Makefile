@@ -30,7 +30,7 @@ test: install
 	@$(VENV)/bin/course test $(STEPS)
 
 site: install-site
-	@$(SITE_VENV)/bin/python notebooks/site/build.py
+	@$(SITE_VENV)/bin/python notebooks/site/build_site.py
 
 # The website has an environment of its own: no learner needs what builds it.
 install-site:

@@ -8,6 +8,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # staging.py, course_lib
 
 project = "Database patterns with async SQLAlchemy"
 language = "en"
+smartquotes = False  # outputs stay as they were
 extensions = ["myst_nb"]
 
 nb_execution_mode = "off"
@@ -18,16 +19,20 @@ nb_code_prompt_hide = "Close it again"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 myst_heading_slug_func = "staging.jupyterlab_anchor"
+add_module_names = False
 python_maximum_signature_line_length = 80
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
 
 suppress_warnings = ["misc.highlighting_failure"]  # skeletons have … where the learner writes
 
 html_theme = "furo"
-html_title = "Database patterns with async SQLAlchemy"
+html_title = "Database patterns"
 html_static_path = [str(HERE / "static")]
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False
+html_show_copyright = False
 html_show_sourcelink = False
 html_use_index = False
 html_domain_indices = False

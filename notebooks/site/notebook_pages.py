@@ -27,6 +27,10 @@ READ_HERE = (
 def lesson_page(path: Path) -> str:
     """The lesson with its outputs; from a question to its reveal they are folded."""
     notebook = fold(nbformat.read(path, as_version=4))
+    title = notebook.cells[0]
+    title.source = re.sub(
+        r"\A# ", f"# {path.stem[:2]} ", title.source
+    )  # alone on a page, a title has lost its place
     _fold_what_repeats_an_answer(notebook)
     for output in _outputs(notebook.cells):
         if "text/markdown" in output.get("data", {}):
@@ -37,9 +41,10 @@ def lesson_page(path: Path) -> str:
 def exercises_page(path: Path) -> str:
     """The tasks as learners get them, and behind each one its hints, folded. The solution stays where it is."""
     notebook = nbformat.read(path, as_version=4)
-    title, *others = notebook.cells
-    cells = [title, _prose(READ_HERE, "read-here")]
-    for cell in others:
+    heading, _, rest = notebook.cells[0].source.partition("\n\n")
+    notebook.cells[0].source = f"{heading}\n\n{READ_HERE}\n\n{rest}"
+    cells = []
+    for cell in notebook.cells:
         marks = cell.metadata.pop("nbgrader", {})
         cells.append(cell)
         if marks.get("grade"):
