@@ -16,6 +16,7 @@ SITE = ROOT / ".site"
 def main() -> int:
     sys.path.insert(0, str(ROOT))  # course_lib is not installed there
     from sphinx.cmd.build import main as sphinx
+
     from staging import write
 
     write(SITE / "source")

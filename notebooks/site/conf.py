@@ -20,7 +20,6 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 myst_heading_slug_func = "staging.jupyterlab_anchor"
 add_module_names = False
-python_maximum_signature_line_length = 80
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 

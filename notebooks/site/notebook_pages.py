@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-
 from course_lib.school.exercises.solutions import find
 from course_lib.school.lessons.predictions import FOLDED, fold, predictions
 

@@ -10,12 +10,12 @@ from string import Template
 from typing import Any
 
 import nbformat
-import reference
-from notebook_pages import exercises_page, lesson_page
-
 from course_lib.school.kit_files import EXERCISES, NOTEBOOKS, ROOT, SOLUTIONS, TEACHING
 from course_lib.school.lessons.course import lessons, table_of_lessons, word_list
 from course_lib.school.lessons.predictions import FOLDED
+
+import reference
+from notebook_pages import exercises_page, lesson_page
 
 TEMPLATE = Path(__file__).with_name("index.md")
 PICTURES = NOTEBOOKS / "pictures"

@@ -1,13 +1,10 @@
-"""Slides and exported lessons have no fault of the kit's own that axe finds; Jupyter's are listed, and left out.
+"""Slides and exported lessons have no fault of the kit's own that axe finds; Jupyter's are listed, and left out."""
 
-axe-core is not among what the kit needs. `npm pack axe-core` fetches it; AXE_CORE names its file axe.min.js.
-"""
-
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe import axe_core, faults
 from nbconvert import HTMLExporter
 
 from course_lib.school.kit_files import NOTEBOOKS
@@ -28,10 +25,7 @@ each_lesson = pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: le
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    path = os.environ.get("AXE_CORE", "")
-    if not Path(path).is_file():
-        pytest.skip("axe is not here: AXE_CORE does not name the file axe.min.js of axe-core")
-    return Path(path).read_text("utf-8")
+    return axe_core()
 
 
 @pytest.fixture
@@ -41,15 +35,6 @@ def page(browser: Any) -> Any:
     page.route("http*://**", lambda request: request.abort())
     yield page
     page.close()
-
-
-def faults(page: Any, axe: str, *, exclude: tuple[str, ...] = (), without: str = "") -> list[str]:
-    """The rules that something on the page breaks, and where."""
-    page.evaluate(axe)
-    context = {"include": [["html"]], "exclude": [[selector] for selector in exclude]}
-    options = {"resultTypes": ["violations"], "rules": {without: {"enabled": False}} if without else {}}
-    found = page.evaluate("([context, options]) => axe.run(context, options)", [context, options])
-    return [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]]
 
 
 @each_lesson

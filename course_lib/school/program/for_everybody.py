@@ -41,9 +41,10 @@ STEPS = {
 }
 ON_REQUEST = {
     "browser": "pytest -m browser tests/browser",
+    "site": "pytest -m site tests/site",
     "mutants": "pytest -n 2 -m mutants tests/mutants tests/school/judges",
 }
-"""Run only where they are named: the browser is no part of the kit's environment, and mutants are many."""
+"""Run only where they are named: the browser and Sphinx are no part of the kit's environment, and mutants are many."""
 
 
 def lab(folder: Path | None, port: int, no_browser: bool) -> int:
@@ -68,7 +69,7 @@ def lab(folder: Path | None, port: int, no_browser: bool) -> int:
 
 
 def test(steps: Sequence[str]) -> int:
-    """check the kit: code, types, tests, lessons; or only the STEPs named (browser and mutants run only so)"""
+    """check the kit: code, types, tests, lessons; or only the STEPs named (browser, site and mutants run only so)"""
     _prefer_this_environment()
     os.environ.setdefault(
         "COURSE_ROWS", "100000"
