@@ -38,9 +38,9 @@ def pages() -> Pages:
     found |= {f"pictures/{path.name}": path.read_bytes() for path in sorted(PICTURES.glob("*.png"))}
     start, stuck = _readme("Start"), _readme("When you are stuck")
     found["run_it_yourself.md"] = f"# Run it yourself\n\n{start}\n\n## When you are stuck\n\n{stuck}\n"
-    found["teaching/index.md"] = f"# For teachers\n\n{_readme('For teachers')}\n"
+    found["teaching/index.md"] = f"# For teachers\n\n{_readme('For teachers', top='../')}\n"
     found["index.md"] = _first_page(found)
-    return {place: _without_dead_ends(page, place, found) for place, page in found.items()}
+    return {place: _without_other_files(page, place, found) for place, page in found.items()}
 
 
 def write(folder: Path) -> None:
@@ -76,13 +76,23 @@ def _bytes(page: str | bytes) -> bytes:
     return page.encode() if isinstance(page, str) else page
 
 
-def _readme(title: str) -> str:
-    """A section of the README, its headings a level higher. Raises ValueError where there is none."""
+def _readme(title: str, *, top: str = "") -> str:
+    """A section of the README, its headings a level higher, for a page from which `top` leads to the first one.
+
+    Raises ValueError where there is none.
+    """
     text = (ROOT / "README.md").read_text("utf-8")
     found = re.search(rf"^## {title}\n+(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     if found is None:
         raise ValueError(f"README.md has no section {title!r}")
-    return re.sub(r"^###", "##", found[1], flags=re.MULTILINE).replace("](notebooks/", "](").strip()
+    text = re.sub(r"^###", "##", found[1], flags=re.MULTILINE).strip()
+    return LINK.sub(lambda link: f"[{link[1]}]({top}{_from_notebooks(link[2])}{link[3] or ''})", text)
+
+
+def _from_notebooks(target: str) -> str:
+    """A link of the README as it is written in the folder `notebooks`."""
+    inside = target.removeprefix("notebooks/")
+    return inside if inside != target else f"../{target}"
 
 
 def _first_page(others: Pages) -> str:
@@ -147,12 +157,15 @@ def _verdict() -> str:
     raise ValueError(f"no check says {VERDICT!r}")
 
 
-def _without_dead_ends(page: str | bytes, place: str, known: Pages) -> str | bytes:
-    """Where the README names a folder or a file that is no page, its name stands without a link."""
-    if isinstance(page, bytes) or not place.endswith(("run_it_yourself.md", "teaching/index.md")):
+def _without_other_files(page: str | bytes, place: str, known: Pages) -> str | bytes:
+    """Where a page names a file or a folder of the kit that is no page, its name stands without a link."""
+    if isinstance(page, bytes) or not place.endswith(".md"):
         return page
-    folder = "../" * place.count("/")
-    return LINK.sub(
-        lambda found: f"[{found[1]}]({folder}{found[2]})" if found[2] in known else found[1],
-        page,
-    )
+    folder = (NOTEBOOKS / place).parent
+    names = {(NOTEBOOKS / each).resolve() for each in known}
+
+    def shown(link: re.Match[str]) -> str:
+        there = (folder / link[2]).resolve()
+        return link[1] if there.exists() and there not in names else link[0]
+
+    return LINK.sub(shown, page)

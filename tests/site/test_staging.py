@@ -94,6 +94,12 @@ def test_a_link_that_leads_nowhere_is_seen(link: str) -> None:
     assert dead_links({"here.md": f"# A page\n\n[on]({link}) [well](#A-page)"}) == [f"here.md: {link}"]
 
 
+def test_a_file_that_is_no_page_is_named_without_a_link() -> None:
+    page = "[lesson](../09.ipynb) [folder](../teaching) [readme](../../README.md#start) [none](../none.md)"
+    shown = staging._without_other_files(page, "teaching/09.md", {"09.ipynb": ""})
+    assert shown == "[lesson](../09.ipynb) folder readme [none](../none.md)"
+
+
 def test_no_page_holds_a_line_of_a_solution(pages: dict[str, str], secret: set[str]) -> None:
     assert len(secret) > len(exercises())
     told = [f"{place}: {line}" for place, page in pages.items() for line in secret if line in _plain(page)]
