@@ -124,6 +124,7 @@ def test_a_kit_without_the_notes_has_no_cells(monkeypatch: pytest.MonkeyPatch) -
         ("07.9 N+1", "07.9 is no exercise"),
         ("07.1 commit missing", "nobody meets 'commit missing'"),
         ("commit forgotten", "nobody meets 'commit forgotten'"),
+        ("07.1 passed", "nobody meets 'passed'"),
         ("runs for ever", "nobody meets 'runs for ever'"),
     ],
 )
