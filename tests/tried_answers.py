@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.school.exercises.outcomes import PASSED
 from course_lib.school.exercises.solutions import Exercise
 
 FOLDER = Path(__file__).parent / "school" / "judges" / "tried"
@@ -34,4 +35,4 @@ def tried() -> Iterator[Tried]:
 
 def verdicts_of(exercise: Exercise) -> set[str]:
     """The verdicts on its wrong answers, in its notebook or in `tried`."""
-    return {*exercise.wrong, *(each.verdict for each in tried() if each.exercise == exercise.id)}
+    return {*exercise.wrong, *(each.verdict for each in tried() if each.exercise == exercise.id)} - {PASSED}

@@ -1,6 +1,6 @@
 """Which cell of a lesson settles a misconception: its output shows that it fails, or what is right.
 
-notebooks/teaching/settled.toml has the list. settled_by("07.1", "N+1")
+notebooks/teaching/settled.toml has the list, and says how an entry is written. settled_by("07.1", "N+1")
 """
 
 import tomllib
@@ -26,7 +26,7 @@ class SettlingCell:
 
 
 def settled_by(
-    exercise: str, misconception: str, settled: Mapping[str, list[str]] | None = None
+    exercise: str, misconception: str, *, settled: Mapping[str, list[str]] | None = None
 ) -> SettlingCell | None:
     """The cell for a misconception that somebody met in an exercise. None where no lesson shows it."""
     settled = settled_cells() if settled is None else settled

@@ -93,12 +93,14 @@ def test_an_entry_for_both_goes_before_one_for_the_misconception(misconception: 
         "order lost": ["07", "Ask again", "misconception"],
         "07.1 N+1": ["07", "Ask again", "both"],
     }
-    assert settled_by("07.1", misconception, settled) == SettlingCell("07_eager_loading", "Ask again", line)
+    assert settled_by("07.1", misconception, settled=settled) == SettlingCell(
+        "07_eager_loading", "Ask again", line
+    )
 
 
 def test_an_empty_entry_is_no_cell() -> None:
     settled = {"07.1": ["07", "Ask again", "exercise"], "wrong people": []}
-    assert settled_by("07.1", "wrong people", settled) is None
+    assert settled_by("07.1", "wrong people", settled=settled) is None
 
 
 def test_an_exercise_that_nobody_knows_has_no_cell() -> None:
@@ -124,6 +126,7 @@ def test_a_kit_without_the_notes_has_no_cells(monkeypatch: pytest.MonkeyPatch) -
         ("07.9 N+1", "07.9 is no exercise"),
         ("07.1 commit missing", "nobody meets 'commit missing'"),
         ("commit forgotten", "nobody meets 'commit forgotten'"),
+        ("07.1 passed", "nobody meets 'passed'"),
         ("runs for ever", "nobody meets 'runs for ever'"),
     ],
 )
