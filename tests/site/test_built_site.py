@@ -26,7 +26,7 @@ from course_lib.school.kit_files import ROOT
 
 pytestmark = pytest.mark.site
 
-ENVIRONMENT = ROOT / ".venv-site"
+ENVIRONMENT = ".venv-site"
 COPIED = ("course_lib", "notebooks", "README.md", "Makefile", "pyproject.toml")
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 400, "height": 800}
 LESSON = "07_eager_loading.html"
@@ -47,17 +47,19 @@ WIDER = """
 PAINTED = "element => getComputedStyle(element).backgroundColor"
 
 
-def make_site(kit: Path) -> "subprocess.CompletedProcess[str]":
-    words = ["make", "site", f"SITE_VENV={ENVIRONMENT}"]
-    return subprocess.run(words, cwd=kit, env=outside_make(), capture_output=True, text=True)
+def make(folder: Path, target: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["make", target], cwd=folder, env=outside_make(), capture_output=True, text=True)
 
 
 @pytest.fixture(scope="session")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("make") is None:
         pytest.skip("no make here")
+    installed = make(ROOT, "install-site")
+    assert installed.returncode == 0, installed.stderr
     kit = tmp_path_factory.mktemp("folder") / "a kit"
     kit.mkdir()
+    (kit / ENVIRONMENT).symlink_to(ROOT / ENVIRONMENT)
     for name in COPIED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, kit / name)
@@ -67,7 +69,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def site(kit: Path) -> Path:
     """The folder of the built pages; a warning of Sphinx is an error."""
-    built = make_site(kit)
+    built = make(kit, "site")
     assert built.returncode == 0, built.stdout + built.stderr
     assert "WARNING" not in built.stderr
     return kit / ".site/html"
@@ -169,7 +171,7 @@ def test_a_second_build_changes_nothing(site: Path, kit: Path) -> None:
         return {path: (path.stat().st_mtime_ns, sha256(path.read_bytes()).hexdigest()) for path in pages}
 
     before = state()
-    assert make_site(kit).returncode == 0
+    assert make(kit, "site").returncode == 0
     assert state() == before
 
 
@@ -177,22 +179,22 @@ def test_a_changed_lesson_changes_its_page_alone(site: Path, kit: Path) -> None:
     lesson = kit / "notebooks/09_services.ipynb"
     before, whole = lesson.read_text("utf-8"), (site / LESSON).read_bytes()
     lesson.write_text(before.replace("## Where it breaks", "## Where it breaks, as said anew"), "utf-8")
-    assert make_site(kit).returncode == 0
+    assert make(kit, "site").returncode == 0
     assert "as said anew" in (site / "09_services.html").read_text("utf-8")
     assert (site / LESSON).read_bytes() == whole
     lesson.write_text(before, "utf-8")
-    assert make_site(kit).returncode == 0
+    assert make(kit, "site").returncode == 0
 
 
 def test_a_dead_link_ends_the_build_and_is_named(kit: Path, site: Path) -> None:
     teaching = kit / "notebooks/teaching/09_services.md"
     before = teaching.read_text("utf-8")
     teaching.write_text(f"{before}\n[nowhere](../99_nothing.ipynb)\n", "utf-8")
-    failed = make_site(kit)
+    failed = make(kit, "site")
     teaching.write_text(before, "utf-8")
     assert failed.returncode != 0
     assert "99_nothing.ipynb" in failed.stderr
-    assert make_site(kit).returncode == 0
+    assert make(kit, "site").returncode == 0
 
 
 def test_no_page_asks_another_host(address: str, site: Path, browser: Browser) -> None:
