@@ -9,7 +9,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # staging.py, course_lib
 project = "Database patterns with async SQLAlchemy"
 language = "en"
 smartquotes = False  # outputs stay as they were
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "sphinx.ext.githubpages"]  # the second lets GitHub serve folders such as _static
 
 nb_execution_mode = "off"
 nb_merge_streams = True

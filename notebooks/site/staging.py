@@ -10,6 +10,7 @@ from string import Template
 from typing import Any
 
 import nbformat
+from course_lib.school.exercises.solutions import exercises as all_exercises
 from course_lib.school.kit_files import EXERCISES, NOTEBOOKS, ROOT, SOLUTIONS, TEACHING
 from course_lib.school.lessons.course import lessons, table_of_lessons, word_list
 from course_lib.school.lessons.predictions import FOLDED
@@ -101,6 +102,7 @@ def _first_page(others: Pages) -> str:
         lead=lead,
         picture=picture,
         interleaving=_interleaving(),
+        many=len(all_exercises()),
         verdict=_verdict(),
         table=table_of_lessons().markdown,
         lessons="\n".join(f"{lesson.title} <{lesson.name}>" for lesson in lessons()),
