@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+
 from course_lib.school.exercises.solutions import find
 from course_lib.school.lessons.predictions import FOLDED, fold, predictions
 
@@ -26,10 +27,10 @@ READ_HERE = (
 def lesson_page(path: Path) -> str:
     """The lesson with its outputs; from a question to its reveal they are folded."""
     notebook = fold(nbformat.read(path, as_version=4))
-    title = notebook.cells[0]
-    title.source = re.sub(
-        r"\A# ", f"# {path.stem[:2]} ", title.source
-    )  # alone on a page, a title has lost its place
+    heading = notebook.cells[0]
+    heading.source = (
+        f"# {path.stem[:2]} {heading.source.removeprefix('# ')}"  # search shows nothing but the title
+    )
     _fold_what_repeats_an_answer(notebook)
     for output in _outputs(notebook.cells):
         if "text/markdown" in output.get("data", {}):
@@ -59,7 +60,7 @@ def _fold_what_repeats_an_answer(notebook: Any) -> None:
         answers = REVEALED.findall(_told(notebook.cells[asked.reveals]))
         for cell in notebook.cells[asked.reveals + 1 : asked.reveals + 1 + NEAR]:
             if cell.cell_type == "code" and any(_says(_first_line(cell), answer) for answer in answers):
-                cell.metadata["tags"] = [*{*cell.metadata.get("tags", ()), FOLDED}]
+                cell.metadata["tags"] = sorted({*cell.metadata.get("tags", ()), FOLDED})
 
 
 def _says(text: str, answer: str) -> bool:

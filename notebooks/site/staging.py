@@ -6,22 +6,17 @@ pages() holds each page by its place; write(folder) puts them there. A page has 
 
 import re
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import nbformat
-from course_lib.school.exercises.solutions import exercises as all_exercises
-from course_lib.school.kit_files import EXERCISES, NOTEBOOKS, ROOT, SOLUTIONS, TEACHING
-from course_lib.school.lessons.course import lessons, table_of_lessons, word_list
-from course_lib.school.lessons.predictions import FOLDED
 
 import reference
+from course_lib.school.kit_files import EXERCISES, NOTEBOOKS, ROOT, TEACHING
+from course_lib.school.lessons.course import lessons, word_list
+from first_page import first_page
 from notebook_pages import exercises_page, lesson_page
 
-TEMPLATE = Path(__file__).with_name("index.md")
 PICTURES = NOTEBOOKS / "pictures"
-VERDICT = "✗ **06.2 not yet: looked first.**"
-"""Of all that checks say in the solutions, this stands on the first page."""
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?://|#)([^)#]+)(#[^)]*)?\)")
 
 Pages = dict[str, str | bytes]
@@ -40,7 +35,7 @@ def pages() -> Pages:
     start, stuck = _readme("Start"), _readme("When you are stuck")
     found["run_it_yourself.md"] = f"# Run it yourself\n\n{start}\n\n## When you are stuck\n\n{stuck}\n"
     found["teaching/index.md"] = f"# For teachers\n\n{_readme('For teachers', top='../')}\n"
-    found["index.md"] = _first_page(found)
+    found["index.md"] = first_page(list(found))
     return {place: _without_other_files(page, place, found) for place, page in found.items()}
 
 
@@ -94,69 +89,6 @@ def _from_notebooks(target: str) -> str:
     """A link of the README as it is written in the folder `notebooks`."""
     inside = target.removeprefix("notebooks/")
     return inside if inside != target else f"../{target}"
-
-
-def _first_page(others: Pages) -> str:
-    lead, picture = _lead_and_picture()
-    return Template(TEMPLATE.read_text("utf-8")).substitute(
-        lead=lead,
-        picture=picture,
-        interleaving=_interleaving(),
-        many=len(all_exercises()),
-        verdict=_verdict(),
-        table=table_of_lessons().markdown,
-        lessons="\n".join(f"{lesson.title} <{lesson.name}>" for lesson in lessons()),
-        exercises=_listed(others, "exercises", ".ipynb"),
-        library="\n".join(f"library/{name}" for name in reference.modules()),
-        teaching=_listed(others, "teaching", ".md"),
-    )
-
-
-def _listed(others: Pages, folder: str, kind: str) -> str:
-    """Entries for the table of contents: those of a lesson by its name, others by their title."""
-    titles = {lesson.name: lesson.title for lesson in lessons()}
-    names = [
-        place.removesuffix(kind)
-        for place in others
-        if place.startswith(f"{folder}/") and place.endswith(kind)
-    ]
-    entries = []
-    for name in names:
-        title = titles.get(name.removeprefix(f"{folder}/").removeprefix("ex"))
-        entries.append(f"{title} <{name}>" if title else name)
-    return "\n".join(entry for entry in entries if not entry.endswith("/index"))
-
-
-def _lead_and_picture() -> tuple[str, str]:
-    """What the README says first, and the words beside its picture."""
-    text = (ROOT / "README.md").read_text("utf-8")
-    found = re.search(r"\A# .*?\n+(.*?)\n+<picture>.*? alt=\"([^\"]+)\"", text, re.DOTALL)
-    if found is None:
-        raise ValueError("README.md does not begin with a title, what it is about, and a picture")
-    return found[1], found[2]
-
-
-def _interleaving() -> str:
-    """The first interleaving that a lesson shows openly, as its page shows it."""
-    for lesson in lessons():
-        for cell in _read(NOTEBOOKS / lesson.file).cells:
-            if FOLDED in cell.metadata.get("tags", ()):
-                continue
-            for output in cell.get("outputs", ()):
-                if output.get("data", {}).get("text/plain", "").startswith("Order "):
-                    return str(output.data["text/html"])
-    raise ValueError("no lesson shows an interleaving")
-
-
-def _verdict() -> str:
-    """The words of a check to a wrong answer, as the solutions have them; never the answer."""
-    for path in _notebooks(SOLUTIONS):
-        for cell in _read(path).cells:
-            for output in cell.get("outputs", ()):
-                text = str(output.get("data", {}).get("text/markdown", ""))
-                if text.startswith(VERDICT):
-                    return text.partition("\n\n")[0]
-    raise ValueError(f"no check says {VERDICT!r}")
 
 
 def _without_other_files(page: str | bytes, place: str, known: Pages) -> str | bytes:
