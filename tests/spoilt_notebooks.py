@@ -28,9 +28,14 @@ def changed(change: Change, content: bytes = GOOD) -> bytes:
 
 
 def cell(**changes: Any) -> bytes:
-    """The good notebook with a cell of the learner's own at its end that has these entries; None leaves one out."""
-    own = code("x = 1") | changes
-    return changed(lambda written: written["cells"].append({k: v for k, v in own.items() if v is not None}))
+    """The good notebook with a cell of the learner's own at its end, in which these entries are other ones."""
+    return changed(lambda written: written["cells"].append(code("x = 1") | changes))
+
+
+def cell_without(key: str) -> bytes:
+    return changed(
+        lambda written: written["cells"].append({k: v for k, v in code("x = 1").items() if k != key})
+    )
 
 
 def of_format_three() -> bytes:
@@ -81,7 +86,7 @@ MENDED: Mapping[str, bytes] = {
     "CR in a cell": cell(source="a = 1\rb = 2"),
     "no metadata": changed(_without("metadata")),
     "metadata that are null": changed(lambda written: written.update(metadata=None)),
-    "a cell without metadata": cell(metadata=None),
+    "a cell without metadata": cell_without("metadata"),
     "a cell whose marks are a word": cell(metadata={"nbgrader": "lost"}),
     "tags that are a word": cell(metadata={"tags": "mine"}),
     "no ids": changed(_each(lambda cell: cell.pop("id"))),
@@ -90,12 +95,8 @@ MENDED: Mapping[str, bytes] = {
     "ids in a format that has none": changed(lambda written: written.update(nbformat_minor=2)),
     "widgets without state": changed(lambda written: written["metadata"].update(widgets=WIDGETS)),
     "widgets that are a list": changed(lambda written: written["metadata"].update(widgets=[1])),
-    "no outputs": changed(lambda written: written["cells"].append(
-        {"cell_type": "code", "id": "own", "metadata": {}, "source": "x = 1", "execution_count": None}
-    )),
-    "no execution count": changed(lambda written: written["cells"].append(
-        {"cell_type": "code", "id": "own", "metadata": {}, "source": "x = 1", "outputs": []}
-    )),
+    "no outputs": cell_without("outputs"),
+    "no execution count": cell_without("execution_count"),
     "an output that nothing can read": cell(outputs=[{"output_type": "hologram"}, None]),
     "outputs in a cell of text": cell(cell_type="markdown"),
     "an empty kernelspec": changed(lambda written: written["metadata"].update(kernelspec={})),

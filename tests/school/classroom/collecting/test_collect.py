@@ -48,12 +48,13 @@ def test_what_is_no_notebook_of_the_lesson_is_told_and_left_out(folder: Path, ha
     collected = classroom.collect(folder, handed_in, "07")
     assert collected.students == []
     assert [str(notice) for notice in collected.notices] == [
-        f"{NAME}.ipynb does not say whose it is; it was left out. Name it {NAME}_ANNA.ipynb, "
-        "with the learner's name for ANNA, or put it into a folder ANNA.",
         "anna: anna/notes.pdf is no notebook; it was left out.",
         f"ben: ben/08_pagination.ipynb belongs to lesson 08, not to {NAME}; it was left out.",
         f"chris: chris/x.ipynb has none of the cells of {NAME}; it was left out.",
-        "dora: dora.zip is no zip that can be opened; it was left out.",
+        "dora: dora.zip is no zip that can be opened; it was left out. Ask for it again.",
+    ]
+    assert [(each.place, each.why) for each in collected.questions] == [
+        (f"{NAME}.ipynb", "does not say whose it is")
     ]
 
 
@@ -73,9 +74,9 @@ def test_the_same_names_in_another_order_are_asked_about(folder: Path, handed_in
     for student in ("Jürgen_Müller", "Müller_Jürgen", "Müller_Anna"):
         hand_in(handed_in, f"{student}/x.ipynb", notebook(answered({})))
     collected = classroom.collect(folder, handed_in, "07")
-    assert [str(notice).partition(". ")[0] for notice in collected.notices] == [
-        "Jürgen_Müller: has the same names as Müller_Jürgen",
-        "Müller_Jürgen: has the same names as Jürgen_Müller",
+    assert collected.students == ["Jürgen_Müller", "Müller_Anna"]
+    assert [(each.place, each.guess) for each in collected.questions] == [
+        ("Müller_Jürgen/x.ipynb", "Jürgen_Müller")
     ]
 
 

@@ -3,16 +3,10 @@
 import zipfile
 from pathlib import Path
 
-from classrooms import ANSWERS, answered, hand_in, notebook
+from classrooms import ANSWERS, answered, notebook
 
 from course_lib.school import classroom
 from course_lib.school.classroom.collecting.incoming import files_in
-
-
-def test_a_folder_around_all_learners_is_no_learner(tmp_path: Path) -> None:
-    for student in ("anna", "ben"):
-        hand_in(tmp_path, f"class 7/{student}/x.ipynb", b"{}")
-    assert [str(file.place) for file in files_in(tmp_path)] == ["anna/x.ipynb", "ben/x.ipynb"]
 
 
 def test_a_zip_of_zips_is_opened_and_no_deeper_one(tmp_path: Path) -> None:
