@@ -159,6 +159,7 @@ def _leave_out(file: File, why: Unreadable, collected: Collected, lists: Lists) 
     owner = owner_of(file.place, lists=lists)
     student = owner.folder if owner else ""
     if OWN_FILES.search(file.place.as_posix()):
+        student = student if owner and owner.platform else ""
         collected.tell(Row(str(file.place), student, LEFT_OUT, "is the platform's own"))
         return
     told = f"{file.place} {why.reason}; it was left out. {why.remedy}".strip()
@@ -186,10 +187,11 @@ def _inner_name(place: PurePosixPath, around: Iterable[str]) -> str:
 
 
 def _guess(found: Found, parts: Mapping[str, Part]) -> str:
-    """What a learner wrote behind `Name:` into a cell of their own."""
+    """What a learner wrote behind `Name:` into a cell of their own; else the folder, which only sounds like nobody."""
     own = [source_of(cell) for cell in found.read.cells if name_of(cell) not in parts]
     lines = (line for source in own for line in NAME_LINE.finditer(source))
-    return next((line["name"].strip(" \"'") for line in lines), "")
+    said = next((line["name"].strip(" \"'") for line in lines), "")
+    return said or (found.file.place.parts[0] if len(found.file.place.parts) > 1 else "")
 
 
 def _tell_questions(found: list[Found], told: Told, collected: Collected) -> None:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 
 from course_lib.school.classroom.collecting.platforms import PLATFORMS, Platform
-from course_lib.school.classroom.collecting.words import TOKEN, name_among
+from course_lib.school.classroom.collecting.words import name_among
 from course_lib.school.lessons.course import lessons
 
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")}
@@ -148,8 +148,8 @@ def _in_folder(text: str) -> str:
     sides = _beside(bare)
     if sides is not None:
         return next((name for side in sides if (name := name_among(side))), "")
-    if len(TOKEN.findall(bare)) == 1 and len(bare) == 1:
-        return bare  # a class of a, b and c
+    if re.fullmatch(r"[^\W\d_](?<!v)\d{0,3}", bare):
+        return bare  # a class of a, b and c, or of s01 and s02
     return written(name_among(bare, numbers=True))
 
 

@@ -62,6 +62,14 @@ _PARTICLES = """
 of de del della di do da das dos van von vom der die des la le du z ze av af fra from dari et und and și
 """
 
+_NUMBERED = """
+student learner pupil user participant candidate person member group team pair schüler schueler teilnehmer gruppe
+étudiant etudiant élève eleve participant groupe équipe equipe alumno alumna estudiante participante grupo equipo
+studente studentessa gruppo aluno aluna equipa leerling deelnemer groep uczeń uczestnik grupa žák skupina elev deltagare
+deltager deltaker gruppe grupp opiskelija osallistuja ryhmä öğrenci katılımcı grup студент ученик участник группа учень
+учасник група 学生 生徒 班 조 학생
+"""
+
 Words = frozenset[str]
 
 
@@ -80,10 +88,14 @@ NOBODY = COPY | _folded(_KINDS)
 """Words that are dropped from both ends of a name."""
 PERHAPS = _folded(_PERHAPS)
 """Words that name nobody where nothing else is left: Anna Neu, My Nguyen, April and May are people."""
+PEOPLE = _folded(_NUMBERED)
 PARTICLES = _folded(_PARTICLES)
 """Words that are dropped right behind a word for a copy, and nowhere else: `Kopie von 07`, but Anna von Berg."""
 
-TOKEN = re.compile(r"[^\W_]+")
+TOKEN = re.compile(
+    rf"(?:(?<![^\W_])(?:{'|'.join(_NUMBERED.split())})[\W_]*\d+)(?![^\W_])|[^\W_]+", re.IGNORECASE
+)
+"""A word, or somebody who is known by a number alone: `student 07`, `Group 3`."""
 NUMBERED = re.compile(r"(?P<word>[^\W\d_]*?)(?P<number>\d*)")
 LONGEST_COUNT = 3
 """Digits of a copy's or an attempt's number; one with more can be what a school knows a learner by."""
@@ -122,7 +134,7 @@ def _is_of(before: Sequence[str], token: str) -> bool:
 
 def _is_nobody(token: str) -> bool:
     parts = NUMBERED.fullmatch(token)
-    if parts is None:
+    if parts is None or is_numbered(token):
         return fold(token) in NOBODY
     word, number = fold(parts["word"]), parts["number"]
     if not word:
@@ -130,7 +142,18 @@ def _is_nobody(token: str) -> bool:
     return word in NOBODY or (bool(number) and word == "v")
 
 
+def is_numbered(token: str) -> bool:
+    """Whether a token is somebody with a number, as `student07`."""
+    return (
+        token[-1:].isdigit()
+        and not token.isdigit()
+        and fold(token.rstrip("0123456789").strip(" _-.#")) in PEOPLE
+    )
+
+
 def _is_perhaps(token: str) -> bool:
+    if is_numbered(token):
+        return False
     parts = NUMBERED.fullmatch(token)
     word = fold(parts["word"]) if parts else fold(token)
     if not word or _is_nobody(token):
