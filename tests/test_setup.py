@@ -69,6 +69,16 @@ def test_the_constraints_of_conda_are_the_lock() -> None:
     assert pins("constraints.txt") == pins("requirements.lock")
 
 
+@pytest.mark.parametrize(("machine", "wanted"), [("x86_64", "<26"), ("arm64", ">=26")])
+def test_a_mac_of_each_kind_gets_bindings_that_have_a_wheel_for_it(machine: str, wanted: str) -> None:
+    """argon2-cffi-bindings has wheels for Intel processors up to 25.1 (PyPI's list of its files)."""
+    mac = {"sys_platform": "darwin", "platform_machine": machine}
+    every = [Requirement(pin) for pin in pins("requirements.lock")]
+    found = [each for each in every if each.name == "argon2-cffi-bindings"]
+    (chosen,) = [each for each in found if not each.marker or each.marker.evaluate(mac)]
+    assert SpecifierSet(wanted).contains(str(chosen.specifier).removeprefix("=="))
+
+
 def test_the_slow_parser_generator_stays_out() -> None:
     assert [pin for pin in pins("requirements.lock") if pin.startswith("rfc3987-syntax")] in (
         [],

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.school.exercises.outcomes import PASSED
+from course_lib.school.exercises.solutions import Exercise
+
 FOLDER = Path(__file__).parent / "school" / "judges" / "tried"
 ANSWER = re.compile(
     r"^## (?P<exercise>\d\d\.\d+) (?P<verdict>[^\n]+?): (?P<what>[^\n]+)\n+```python\n(?P<source>.*?)\n```",
@@ -28,3 +31,8 @@ def tried() -> Iterator[Tried]:
     for path in sorted(FOLDER.glob("*.md")):
         for found in ANSWER.finditer(path.read_text("utf-8")):
             yield Tried(**found.groupdict())
+
+
+def verdicts_of(exercise: Exercise) -> set[str]:
+    """The verdicts on its wrong answers, in its notebook or in `tried`."""
+    return {*exercise.wrong, *(each.verdict for each in tried() if each.exercise == exercise.id)} - {PASSED}

@@ -330,6 +330,30 @@ def test_a_database_name_that_needs_quoting_is_refused(server: Server) -> None:
         server.create_database("two words")
 
 
+def test_a_server_that_may_not_be_looked_at_is_known_by_its_port(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where the server runs under a token that forbids it."""
+    pid = server.pid
+
+    def forbidden(process: psutil.Process) -> list[str]:
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "cmdline", forbidden)
+    assert server.start().pid == pid is not None
+    left_behind = server.pid_file()
+    server.kill()
+    (server.rows / "postmaster.pid").write_text("\n".join([str(os.getpid()), *left_behind[1:]]))
+    assert server.pid is None
+    server.start()
+
+
+def test_a_name_that_cmd_would_change_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "THROUGH_CMD", True)
+    with pytest.raises(PostgresUnavailable, match=r"100%: there is a % in its name. Set COURSE_CACHE"):
+        Server(tmp_path / "100%").launch()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows guards the user's own folder by other means")
 def test_rows_and_password_are_for_their_owner_only(server: Server) -> None:
     modes = [stat.S_IMODE((server.folder / name).stat().st_mode) for name in ("data", "password")]

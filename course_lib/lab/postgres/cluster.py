@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import filelock
 import psutil
 
+from course_lib.lab.open_files import patiently
 from course_lib.lab.postgres.os_account import server_account
 from course_lib.lab.postgres.programs import last_line, run
 from course_lib.lab.postgres.unavailable import PostgresUnavailable
@@ -41,6 +43,7 @@ SETTINGS = {
     "jit": "off",
     "max_parallel_workers_per_gather": "0",  # one process per statement: its plan and its counts are the same each time
 }
+THROUGH_CMD = os.name == "nt"
 INITDB = (
     "--username=postgres --auth=scram-sha-256 --encoding=UTF8 --no-sync "
     "--locale=C --locale-provider=builtin --builtin-locale=C.UTF-8"  # sorts text alike on every system
@@ -63,9 +66,17 @@ class Cluster:
         """The first process of the server, or None when it does not run."""
         with suppress(OSError, ValueError, IndexError, psutil.Error):
             pid = int(self.pid_file()[0])
-            words = psutil.Process(pid).cmdline()  # after a crash the number may be another program's
-            return pid if any(Path(word) == self.rows for word in words) else None
+            return pid if self._is_of_this_server(psutil.Process(pid)) else None
         return None
+
+    def _is_of_this_server(self, process: psutil.Process) -> bool:
+        """After a crash the number may be another program's. Windows runs the server under a token that forbids
+        looking at it: then it is ours if somebody listens on its port.
+        """
+        try:
+            return any(Path(word) == self.rows for word in process.cmdline())
+        except psutil.AccessDenied:
+            return not _is_free(int(self.pid_file()[3]))
 
     def is_running(self) -> bool:
         return self.pid is not None
@@ -89,10 +100,11 @@ class Cluster:
         return False
 
     def launch(self) -> None:
+        self._refuse_a_name_that_changes_on_its_way()
         if not self.rows.exists():
             self._initialise()
         for leftover in (self.rows / "postmaster.pid", self.log):
-            leftover.unlink(missing_ok=True)
+            patiently(partial(leftover.unlink, missing_ok=True))
         for _ in range(3):  # another program may take the port before the server does
             port = self._choose_port()
             (self.folder / "port").write_text(str(port))
@@ -103,6 +115,14 @@ class Cluster:
         line = last_line(self.log.read_text(errors="replace")) if self.log.exists() else "it wrote no log"
         hint = f"If this stays so, delete {self.folder} and start anew."
         raise PostgresUnavailable(f"PostgreSQL did not start: {line}. {hint}")
+
+    def _refuse_a_name_that_changes_on_its_way(self) -> None:
+        """On Windows pg_ctl starts the server through cmd.exe, which puts a variable's value where %NAME% stands."""
+        if THROUGH_CMD and "%" in str(self.folder):
+            advice = "Set COURSE_CACHE to a folder without it."
+            raise PostgresUnavailable(
+                f"PostgreSQL cannot start in {self.folder}: there is a % in its name. {advice}"
+            )
 
     def _initialise(self) -> None:
         """Make the rows' folder under another name first: half of one is never taken for a whole one."""
@@ -121,7 +141,7 @@ class Cluster:
         if finished.returncode != 0:
             line = last_line(finished.stdout)
             raise PostgresUnavailable(f"PostgreSQL could not make its folder {self.rows}: {line}.")
-        draft.rename(self.rows)
+        patiently(lambda: draft.rename(self.rows))
 
     def _choose_port(self) -> int:
         """The port of the last time, unless another program listens there now."""
@@ -149,11 +169,11 @@ class Cluster:
 
 def kill_all(postmaster: int) -> None:
     processes = []
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.Error):
         processes.append(psutil.Process(postmaster))
         processes += processes[0].children(recursive=True)
     for process in processes:
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):
             process.kill()
     wait_for(lambda: not any(map(lives, processes)))
 

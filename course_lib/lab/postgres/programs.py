@@ -12,6 +12,7 @@ from typing import Any
 
 import filelock
 
+from course_lib.lab.open_files import patiently
 from course_lib.lab.postgres.os_account import common, is_reachable, make
 from course_lib.lab.postgres.unavailable import PostgresUnavailable
 
@@ -49,7 +50,7 @@ def _copied(package: Path) -> Path:
                     shutil.copytree(package.parent / name, draft / name, dirs_exist_ok=True)
             for path in (draft, *draft.rglob("*")):
                 path.chmod(0o755)
-            draft.rename(whole)
+            patiently(lambda: draft.rename(whole))
     return whole / package.name
 
 

@@ -1,6 +1,5 @@
 """How long a learner's code may take, and how it is stopped: a loop that never gives the event loop a turn, too."""
 
-import _thread
 import asyncio
 import random
 import signal
@@ -97,7 +96,7 @@ async def ended_in_time(patience: Patience) -> AsyncIterator[asyncio.Timeout]:
 @contextmanager
 def _signal_after(seconds: float, ring: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Call `ring` in the main thread after `seconds`, and again until the block ends."""
-    timed = hasattr(signal, "setitimer")  # Windows has none, and interrupts no time.sleep either
+    timed = hasattr(signal, "setitimer")  # Windows has none
     number = signal.SIGALRM if timed else signal.SIGINT
     over = threading.Event()
     before = signal.signal(number, lambda number, frame: None if over.is_set() else ring(number, frame))
@@ -121,6 +120,9 @@ def _at_once_again() -> None:
 
 
 def _interrupt(seconds: float, over: threading.Event) -> None:
+    """Raise the signal from a thread. On Windows its handler wakes a main thread that sleeps or polls, too, which
+    `_thread.interrupt_main` does not: it only leaves a note for later (CPython, Modules/signalmodule.c).
+    """
     while not over.wait(seconds):
-        _thread.interrupt_main()
+        signal.raise_signal(signal.SIGINT)
         seconds = AGAIN

@@ -5,6 +5,8 @@ release(folder, "07")             what learners get: release/07_eager_loading/07
 collect(folder, handed_in, "07")  notebooks out of a folder or a zip, into submitted/ANNA/07_eager_loading/
 grade(folder, "07", tell=print)   points and pages for learners: reports/07_eager_loading/grades.csv, feedback/ANNA/…
 report(folder, "07")              who passed what, and which misconception how many met: reports/07_eager_loading/
+hand_back(folder, "07")           the pages for learners in one zip, as a platform takes them
+standings(folder)                 who has handed in what, what is graded, and what is returned
 
 Each is a step you may repeat. Grading runs what learners wrote, on your machine and under your name.
 
@@ -16,11 +18,17 @@ collecting     whose notebook is it, and taking it in
 results        what the graded notebooks say
 grading        points and pages by nbgrader
 reporting      who passed what, and what was met
+returning      what learners get back, and who still waits for it
 """
 
 from course_lib.school.classroom.collecting.collect import Collected, collect
 from course_lib.school.classroom.course_folder import ClassroomError, Notice, init, release
 from course_lib.school.classroom.grading.grade import Graded, grade
 from course_lib.school.classroom.reporting.report import report
+from course_lib.school.classroom.returning.hand_back import HandedBack, hand_back
+from course_lib.school.classroom.returning.status import Standing, standings
 
-__all__ = ["ClassroomError", "Collected", "Graded", "Notice", "collect", "grade", "init", "release", "report"]
+__all__ = [
+    "ClassroomError", "Collected", "Graded", "HandedBack", "Notice", "Standing",
+    "collect", "grade", "hand_back", "init", "release", "report", "standings",
+]  # fmt: skip

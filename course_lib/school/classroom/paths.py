@@ -29,6 +29,16 @@ def _by_learner(place: Path, name: str, kind: str) -> dict[str, Path]:
     return {path.parents[1].name: path for path in sorted(place.glob(f"*/{name}/{name}.{kind}"))}
 
 
+def released_lessons(folder: Path) -> list[str]:
+    """The lessons that learners got."""
+    return sorted(path.parent.name for path in (folder / "release").glob("*/*.ipynb"))
+
+
+def graded_lessons(folder: Path) -> list[str]:
+    """The lessons of which at least one notebook is graded."""
+    return sorted({path.parent.name for path in (folder / "autograded").glob("*/*/*.ipynb")})
+
+
 def learners(folder: Path) -> list[str]:
     """Everybody who ever handed something in."""
     place = folder / "submitted"

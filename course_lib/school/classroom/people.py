@@ -10,7 +10,7 @@ the kit's own: which content a question was about, and whose a platform's number
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,23 @@ def is_open(answer: str) -> bool:
     return not answer.strip() or answer.strip().startswith(OPEN)
 
 
-def people_of(folder: Path) -> dict[str, Person]:
-    """Everybody who ever handed something in, by their folder's name."""
-    return names_of(folder).learners
+def people_of(folder: Path, lesson: str = "") -> dict[str, Person]:
+    """Everybody who ever handed something in, by their folder's name.
+
+    With a lesson such as 07_eager_loading their numbers are those of that lesson: Moodle gives new ones in each.
+    """
+    names = names_of(folder)
+    here = {key.split(" ", 2)[-1]: learner for key, learner in names.numbers.items() if _is_of(key, lesson)}
+    numbers = {learner: number for number, learner in here.items()}
+    return {
+        learner: replace(person, number=numbers.get(learner, person.number))
+        for learner, person in names.learners.items()
+    }
+
+
+def _is_of(key: str, lesson: str) -> bool:
+    """Whether `Moodle 07 4711` was given in this lesson; `Canvas 4711` was given in none."""
+    return bool(lesson) and len(key.split(" ", 2)) == 3 and key.split(" ", 2)[1] == lesson[:2]
 
 
 def answers_of(folder: Path) -> dict[str, str]:

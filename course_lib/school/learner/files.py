@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import filelock
+
+from course_lib.lab import open_files
+from course_lib.lab.open_files import patiently
 
 STATE = ".course"
 MARKER = Path(STATE, "workspace.json")
@@ -36,7 +40,16 @@ def plain_errors() -> Iterator[None]:
         yield
     except OSError as error:
         where, why = error.filename or "A file of the copy", error.strerror or error
-        raise WorkspaceError(f"{where}: {why}. Mend this, then run the command again.") from None
+        raise WorkspaceError(f"{where}: {why}. {_way_out_of(error)}, then run the command again.") from None
+
+
+def _way_out_of(error: OSError) -> str:
+    in_use = isinstance(error, PermissionError) and open_files.REFUSED_WHILE_OPEN
+    return (
+        "Close it where it is open, in JupyterLab or in a program that copies files"
+        if in_use
+        else "Mend this"
+    )
 
 
 @contextmanager
@@ -88,9 +101,9 @@ class Batch:
         (self.folder / LANDING).touch()
         _outlast_a_power_cut(self.folder / STATE)
         for path, _ in self.steps:
-            temporary(path).replace(path)
+            patiently(partial(temporary(path).replace, path))
             _outlast_a_power_cut(path.parent)
-        (self.folder / LANDING).unlink()
+        patiently((self.folder / LANDING).unlink)
 
 
 @contextmanager
@@ -130,12 +143,12 @@ def tidy(folder: Path) -> None:
     for left in list(given.rglob(f".*{TEMPORARY}")):
         place = left.with_name(left.name.removeprefix(".").removesuffix(TEMPORARY))
         if landing and not temporary(folder / place.relative_to(given)).exists():
-            left.replace(place)
+            patiently(partial(left.replace, place))
         else:
-            left.unlink()
+            patiently(left.unlink)
     for pattern in (f".*{TEMPORARY}", f"exercises/.*{TEMPORARY}", f"{STATE}/**/.*{TEMPORARY}"):
         for left in list(folder.glob(pattern)):
-            left.unlink()
+            patiently(left.unlink)
     (folder / LANDING).unlink(missing_ok=True)
 
 

@@ -6,8 +6,10 @@ A copy of that time takes the new names with its next command. A file that is re
 command that is killed in between is completed by the next one.
 """
 
+from functools import partial
 from pathlib import Path
 
+from course_lib.lab.open_files import patiently
 from course_lib.school.learner.files import GIVEN
 
 FORMER = "exercises/[0-9][0-9]_*.ipynb"
@@ -25,7 +27,7 @@ def take_new_names(folder: Path) -> list[str]:
     for former in sorted(path.relative_to(given) for path in given.glob(FORMER)):
         if _is_free(folder, former):
             lines += _take_new_name(folder, former)
-            (given / former).replace(given / _new(former))
+            patiently(partial((given / former).replace, given / _new(former)))
     return lines + [_two_of_one(former) for former in _written_again(folder)]
 
 
@@ -41,7 +43,7 @@ def _is_free(folder: Path, former: Path) -> bool:
 def _take_new_name(folder: Path, former: Path) -> list[str]:
     if not (folder / former).exists():  # deleted, or renamed by a command that was killed
         return []
-    (folder / former).rename(folder / _new(former))
+    patiently(partial((folder / former).rename, folder / _new(former)))
     return [f"{former.as_posix()}: its name is {_new(former).as_posix()} now; what you wrote is in it."]
 
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from course_lib.db import create_engine, create_session_factory
 from course_lib.errors import Conflict
+from course_lib.lab.open_files import patiently
 from course_lib.school.exercises.outcomes import NOT_ATTEMPTED, NOT_YET, PASSED
 from course_lib.school.learner.progress_tables import (
     HintRepository,
@@ -128,7 +130,7 @@ class Progress:
             # The log goes first: beside a new file it would be taken for that one's.
             for ending in ("-wal", "-shm", ""):
                 if (part := Path(f"{self.file}{ending}")).exists():
-                    part.replace(f"{place}{ending}")
+                    patiently(partial(part.replace, f"{place}{ending}"))
             return place
 
     async def _write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:

@@ -1,6 +1,7 @@
-"""The program `course`: opens the lessons, keeps a learner's copy, serves a class, tests the for_everybody."""
+"""The program `course`: opens the lessons, keeps a learner's copy, serves a class, tests the kit."""
 
 import argparse
+import codecs
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +21,26 @@ from course_lib.school.program.doctor import PORTS
 MISTAKES = (WorkspaceError, ClassroomError, ProgressUnavailable, CannotCut, UnknownLesson)
 
 
+PLAIN_SIGNS = {
+    "✓": "+",
+    "✗": "x",
+    "○": "o",
+    "→": ">",
+    "…": "...",
+    "·": "-",
+    "─": "-",
+    "–": "-",
+    "“": '"',
+    "”": '"',
+}
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    codecs.register_error("plain signs", _plain_sign)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a console that has no ✓ shows ? instead of failing
+            stream.reconfigure(errors="plain signs")
     options = vars(_parser().parse_args((sys.argv[1:] if words is None else words) or ["--help"]))
     command = options.pop("command")
     if _is_nowhere():
@@ -40,6 +56,13 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130  # what a shell expects of a program ended by Ctrl-C
+
+
+def _plain_sign(error: UnicodeError) -> tuple[str, int]:
+    """What stands for a sign that a console has not: a letter where it matters which, or else a question mark."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN_SIGNS.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
 def _is_nowhere() -> bool:
@@ -136,6 +159,20 @@ CLASS_COMMANDS: Commands = {
         "--again": {"action": "store_true", "help": "also those that are graded"},
     },
     for_teachers.report: {**COURSE, **LESSON},
+    for_teachers.hand_back: {**COURSE, **LESSON},
+    for_teachers.status: {
+        **COURSE,
+        "lesson": {"nargs": "?", "metavar": "NN", "help": "one lesson alone"},
+        "--csv": {"type": Path, "metavar": "FILE", "help": "write a table for a spreadsheet, too"},
+        "--moodle": {"nargs": "?", "const": "", "metavar": "FILE", "help": "fill Moodle's grading worksheet"},
+        "--canvas": {
+            "nargs": "?",
+            "const": "",
+            "metavar": "FILE",
+            "help": "fill the gradebook that Canvas exports",
+        },
+        "--column": {"metavar": "NAME", "help": "the column of that file that takes the points"},
+    },
 }
 
 
@@ -152,7 +189,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add(words: Any, commands: Commands) -> None:
     for command, arguments in commands.items():
-        word = words.add_parser(command.__name__, help=command.__doc__, description=command.__doc__)
+        word = words.add_parser(
+            command.__name__.replace("_", "-"), help=command.__doc__, description=command.__doc__
+        )
         word.set_defaults(command=command)
         for name, options in arguments.items():
             word.add_argument(name, **options)

@@ -200,7 +200,9 @@ def _wait(process: "subprocess.Popen[bytes]") -> int:
     def end(number: int, frame: FrameType | None) -> None:
         received.append(number)
         if number != signal.SIGINT:  # Ctrl-C reaches the step by itself
-            process.send_signal(signal.SIGINT)
+            process.send_signal(
+                signal.SIGINT if os.name == "posix" else signal.SIGTERM
+            )  # Windows sends no other
 
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
     before = {number: signal.signal(number, end) for number in numbers}

@@ -7,8 +7,11 @@ from pathlib import Path
 from course_lib.school import classroom
 from course_lib.school.classroom import ClassroomError, Collected
 from course_lib.school.classroom.collecting.collect import Row
-from course_lib.school.classroom.course_folder import command
+from course_lib.school.classroom.course_folder import command, lesson_named
+from course_lib.school.classroom.paths import write_csv
 from course_lib.school.classroom.people import LEAVE_OUT, NAMES
+from course_lib.school.classroom.returning.gradebook_files import PLATFORMS, GradebookFile, fill, write
+from course_lib.school.classroom.returning.status import COLUMNS, row_of, table_of
 from course_lib.school.making.cutting import write_exercises
 from course_lib.school.making.slides import write_slides
 from course_lib.school.making.ways_on import write_ways_on
@@ -95,6 +98,42 @@ def report(folder: Path, lesson: str) -> int:
     """who passed what, and which misconception how many met"""
     print(f"Report: {classroom.report(folder, lesson)}")
     return 0
+
+
+def hand_back(folder: Path, lesson: str) -> int:
+    """pack the learners' pages as a platform takes them back"""
+    packed = classroom.hand_back(folder, lesson)
+    print(f"Pages of {_counted(packed.students)}.", f"To upload: {packed.archive}", sep="\n")
+    if packed.waiting:
+        print(f"Handed in since, and not graded: {', '.join(packed.waiting)}.")
+    return 0
+
+
+def status(folder: Path, lesson: str | None, csv: Path | None, **gradebook: str | None) -> int:
+    """who has handed in what, what is graded, and what is returned; and the points for Moodle or Canvas"""
+    found = classroom.standings(folder, [lesson_named(folder, lesson)] if lesson else [])
+    if not found:
+        raise ClassroomError(f"nothing is released in {folder}, or nobody has handed anything in yet.")
+    print(table_of(found))
+    if csv:
+        print(f"Table: {write_csv(csv, [COLUMNS, *map(row_of, found)])}")
+    for kind in PLATFORMS:
+        exported = gradebook[kind.platform.lower()]
+        if exported is not None:
+            _write_points(folder, lesson, kind, exported, column=gradebook["column"] or "")
+    return 0
+
+
+def _write_points(
+    folder: Path, lesson: str | None, kind: GradebookFile, exported: str, *, column: str
+) -> None:
+    if not lesson:
+        raise ClassroomError(f"{kind.platform} takes the points of one lesson: name it, such as 07.")
+    own = Path(exported) if exported else None
+    written = fill(folder, lesson, kind, own, column=column) if own else write(folder, lesson, kind)
+    print(f"For {kind.platform}, points of {written.learners}: {written.path}")
+    if written.left_out:
+        print(f"Not in it, since nothing says which line is theirs: {', '.join(written.left_out)}.")
 
 
 def slides(lesson: str, folder: Path) -> int:

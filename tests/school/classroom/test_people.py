@@ -59,3 +59,11 @@ def test_somebody_without_a_number_gets_one(tmp_path: Path) -> None:
     remember(tmp_path, {"anna": Person("anna", "Canvas", "4711")}, {}, numbers={"Canvas 4711": "anna"})
     assert people_of(tmp_path) == {"anna": Person("Anna", "Canvas", "4711")}
     assert names_of(tmp_path).numbers == {"Canvas 4711": "anna"}
+
+
+def test_a_person_has_another_number_in_another_lesson(tmp_path: Path) -> None:
+    numbers = {"Moodle 07 11": "anna", "Moodle 08 57": "anna", "Canvas 4711": "ben"}
+    people = {"anna": Person("Anna", "Moodle", "11"), "ben": Person("Ben", "Canvas", "4711")}
+    remember(tmp_path, people, {}, numbers=numbers)
+    assert [person.number for person in people_of(tmp_path, "08_pagination").values()] == ["57", "4711"]
+    assert [person.number for person in people_of(tmp_path).values()] == ["11", "4711"]

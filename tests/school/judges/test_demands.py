@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tried_answers import tried
+from tried_answers import verdicts_of
 
 from course_lib.school.exercises.solutions import Exercise, exercises
 
@@ -60,10 +60,6 @@ def overlooked(exercise: Exercise, entry: dict[str, Any], verdicts: set[str]) ->
             if not any(phrase in each or each in phrase for phrase in phrases)
         ),
     ]
-
-
-def verdicts_of(exercise: Exercise) -> set[str]:
-    return {*exercise.wrong, *(each.verdict for each in tried() if each.exercise == exercise.id)}
 
 
 @pytest.mark.parametrize("exercise", exercises(), ids=lambda exercise: exercise.id)

@@ -14,6 +14,7 @@ import pytest
 from learner_copies import EXERCISES, LESSON, TASKS, edit, everything, save, sources
 from processes import only_posix
 
+from course_lib.lab import open_files
 from course_lib.school.learner.copies import find, kit_has_news, reset, start, update
 from course_lib.school.learner.files import LANDING, TEMPORARY, WorkspaceError, together
 
@@ -322,3 +323,22 @@ def test_a_command_killed_at_its_very_end_leaves_no_trace_after_the_next(copy: P
         reset(copy, "07.9", kit=kit)
 
     assert everything(copy) == before
+
+
+def test_a_notebook_that_stays_open_elsewhere_is_named_with_the_way_out(
+    copy: Path, kit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where a file that a program has open cannot be replaced."""
+    monkeypatch.setattr(open_files, "REFUSED_WHILE_OPEN", True)
+    monkeypatch.setattr(open_files, "PATIENCE", 0.0)
+    save(kit / EXERCISES, TASKS | {"title": "# New"})
+
+    def held(path: Path, target: Path) -> Path:
+        raise PermissionError(13, "Access is denied", str(path))
+
+    monkeypatch.setattr(Path, "replace", held)
+    with pytest.raises(WorkspaceError, match=r"Access is denied. Close it where it is open, in JupyterLab"):
+        update(copy, kit=kit)
+    monkeypatch.undo()
+    update(copy, kit=kit)
+    assert sources(copy / EXERCISES)["title"] == "# New"

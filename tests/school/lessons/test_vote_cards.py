@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from lesson_sections import lines, sections
 
 from course_lib.school.exercises.solutions import exercises
 from course_lib.school.kit_files import NOTEBOOKS, TEACHING
@@ -28,17 +29,9 @@ def note_of(lesson: Lesson) -> Path:
     return TEACHING / f"{lesson.name}.md"
 
 
-def title_and_sections(lesson: Lesson) -> tuple[str, dict[str, list[str]]]:
-    """The title of a lesson, and the code lines that stand under each of its `##` headings."""
-    title = ""
-    sections: dict[str, list[str]] = {"": []}
-    for cell in nbformat.read(NOTEBOOKS / lesson.file, as_version=4).cells:
-        if cell.cell_type == "code":
-            list(sections.values())[-1].extend(line.strip() for line in cell.source.splitlines())
-            continue
-        title = title or cell.source.splitlines()[0].removeprefix("# ")
-        sections |= {heading: [] for heading in re.findall(r"^## (.+)$", cell.source, flags=re.MULTILINE)}
-    return title, {heading: lines for heading, lines in sections.items() if heading}
+def title_of(lesson: Lesson) -> str:
+    first = nbformat.read(NOTEBOOKS / lesson.file, as_version=4).cells[0]
+    return str(first.source.splitlines()[0].removeprefix("# "))
 
 
 def parts(text: str) -> dict[str, str]:
@@ -53,17 +46,15 @@ def rows(table: str) -> list[list[str]]:
 
 
 def faults_of_headings(text: str, lesson: Lesson) -> list[str]:
-    title, _ = title_and_sections(lesson)
     found = re.findall(r"^#+ .+$", text, flags=re.MULTILINE)
-    asked = [f"# Teaching {lesson.number}: {title}", *(f"## {heading}" for heading in HEADINGS)]
+    asked = [f"# Teaching {lesson.number}: {title_of(lesson)}", *(f"## {heading}" for heading in HEADINGS)]
     return [] if found == asked else [f"headings are {found}, not {asked}"]
 
 
 def faults_of_minutes(text: str, lesson: Lesson) -> list[str]:
-    _, sections = title_and_sections(lesson)
     table = rows(parts(text)["Minutes"])
-    named = [row[0] for row in table]
-    faults = [] if named == list(sections) else [f"sections are {named}, not {list(sections)}"]
+    named, asked = [row[0] for row in table], list(sections(lesson))
+    faults = [] if named == asked else [f"sections are {named}, not {asked}"]
     for column, total in ((1, lesson.minutes), (2, HOUR)):
         minutes = [int(row[column]) for row in table if row[column].isdigit()]
         if (column == 1 or minutes) and sum(minutes) != total:
@@ -72,7 +63,7 @@ def faults_of_minutes(text: str, lesson: Lesson) -> list[str]:
 
 
 def faults_of_cards(text: str, lesson: Lesson) -> list[str]:
-    _, sections = title_and_sections(lesson)
+    code_of = {heading: [*map(lines, cells)] for heading, cells in sections(lesson).items()}
     faults = []
     for card in CARDS:
         body = parts(text)[card]
@@ -83,7 +74,7 @@ def faults_of_cards(text: str, lesson: Lesson) -> list[str]:
         faults += [
             f"{card}: {code!r} is no line of {heading!r}"
             for code, heading in quotes
-            if code not in sections.get(heading, ())
+            if not any(code in cell for cell in code_of.get(heading, ()))
         ]
     return faults
 

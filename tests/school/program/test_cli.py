@@ -20,6 +20,13 @@ from course_lib.school.kit_files import ROOT
 from course_lib.school.program import cli, doctor
 from course_lib.school.program import for_everybody as kit
 
+SHOWS_A_SIGN = """
+from course_lib.school.program import cli
+cli.COMMANDS[lambda: print("✓ Jürgen") or 0] = {}
+shows = [*cli.COMMANDS][-1]
+shows.__name__ = "shows"
+cli.main(["shows"])
+"""
 COURSE = (sys.executable, "-m", "course_lib.school.program.cli")
 
 
@@ -202,3 +209,12 @@ def test_a_folder_that_is_gone_is_named(
     (tmp_path / "gone").rmdir()
     assert cli.main(["progress"]) == 1
     assert "The folder that you are in is gone." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "✓"), ("cp437", "+"), ("ascii", "+")])
+def test_a_console_without_the_sign_shows_one_that_it_has(tmp_path: Path, encoding: str, sign: str) -> None:
+    """cp437 is what a console of Windows speaks where its words go through a pipe."""
+    words = [sys.executable, "-c", SHOWS_A_SIGN]
+    own = os.environ | {"PYTHONIOENCODING": encoding}
+    shown = subprocess.run(words, env=own, capture_output=True, check=True, cwd=tmp_path).stdout
+    assert shown.decode(encoding).split() == [sign, "J?rgen" if encoding == "ascii" else "Jürgen"]

@@ -1,5 +1,9 @@
 """Who passed what, and what was met.
 
-teachers_page  the report as a page
-report         the report and its tables
+html           the parts of a page
+over_time      which misconceptions were met, and by whom they were left behind
+next_hour      what to talk about in the next hour
+teachers_page  the report on a lesson as a page
+learners_page  a page about one learner
+report         the report, its tables and its pages
 """

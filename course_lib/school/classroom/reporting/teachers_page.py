@@ -1,45 +1,42 @@
-"""The teacher's report as one page: it needs no network and no script, and can be printed."""
+"""The teacher's report on a lesson as one page."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
 from course_lib.school.classroom.cells import Part
 from course_lib.school.classroom.course_folder import Notice
+from course_lib.school.classroom.reporting.html import cell, listed, number, row, section, table, whole_page
+from course_lib.school.classroom.reporting.next_hour import Topic
+from course_lib.school.classroom.reporting.over_time import MetOverTime
 from course_lib.school.classroom.results.graded_outcomes import OUTCOMES, Met, Result, met
+from course_lib.school.lessons.settling import SettlingCell
 
-STYLE = """
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #111; }
-table { border-collapse: collapse; margin: 0 0 1.5rem; width: 100%; }
-caption { text-align: left; padding-bottom: .5rem; }
-th, td { border: 1px solid #767676; padding: .25rem .5rem; text-align: left; vertical-align: top; }
-td.number { text-align: right; }
-ul { margin: 0; padding-left: 1.2rem; }
-.example { display: block; color: #444; }
-@media print { body { margin: 0; font-size: 10pt; } thead { display: table-header-group; } tr { break-inside: avoid; } }
-"""
 BY_EXERCISE = (
     "How many passed each exercise, and which misconception how many met, with what one learner was told. "
     "A slip is a mistake in what was typed or returned; it says nothing of what a learner believes."
 )
-BY_LEARNER = (
-    "What came of each exercise, and the points. A name leads to the page that this learner gets back."
+BY_LEARNER = "What came of each exercise, and the points. A name leads to all that is known of this learner."
+OVER_TIME = (
+    "How many learners ever met each misconception; how many of them have it still, and how many have passed "
+    "since; and the days of grading on which it was seen, with how many of those who were graded that day."
 )
 
 
 @dataclass(frozen=True)
 class Class:
-    """All that the page tells. `pages` are addresses in the course folder, `names` what a folder's name stands for."""
+    """All that the page tells. `names` are what a folder's name stands for."""
 
     name: str
     checks: list[Part]
     results: list[Result]
     names: Mapping[str, str]
     totals: Mapping[str, float]
-    pages: Mapping[str, str]
     unusual: list[Notice]
+    topics: list[Topic]
+    over_time: list[MetOverTime]
 
     def called(self, student: str) -> str:
         return self.names.get(student, student)
@@ -49,26 +46,26 @@ def page_of(shown: Class) -> str:
     title = f"{shown.name[:2]} {shown.name[3:].replace('_', ' ').capitalize()}: what the class met"
     learners = len({result.student for result in shown.results})
     told = [f"{shown.called(each.student)}: {each.told}" for each in shown.unusual]
-    unusual = f"<h2>Unusual notebooks</h2>\n{_list(map(escape, told))}" if told else ""
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<h1>{escape(title)}</h1>
-<p>Learners graded: {learners}.</p>
-<h2>Exercises</h2>
-{_by_exercise(shown)}
-<h2>Learners</h2>
-{_by_learner(shown)}
-{unusual}
-</body>
-</html>
-"""
+    return whole_page(
+        title,
+        f"<p>Learners graded: {learners}.</p>",
+        section("What to talk about in the next hour", listed(map(_topic, shown.topics), "ol")),
+        section("Exercises", _by_exercise(shown)),
+        section("Learners", _by_learner(shown)),
+        section("Misconceptions over time", _over_time(shown)),
+        section("Unusual notebooks", listed(map(escape, told))),
+    )
+
+
+def _topic(topic: Topic) -> str:
+    example = f'<span class="example">For example: {escape(topic.told)}</span>' if topic.told else ""
+    settled = f'<span class="example">{_settled(topic.cell)}</span>' if topic.cell else ""
+    return f"{escape(str(topic))}.{example}{settled}"
+
+
+def _settled(by: SettlingCell) -> str:
+    place = f"lesson {by.lesson[:2]}, <em>{escape(by.section)}</em>"
+    return f"Settled by the cell with <code>{escape(by.line)}</code> in {place}"
 
 
 def _by_exercise(shown: Class) -> str:
@@ -76,10 +73,10 @@ def _by_exercise(shown: Class) -> str:
     for check in shown.checks:
         own = [result for result in shown.results if result.exercise == check.exercise]
         times = Counter(result.outcome for result in own)
-        counts = map(_number, [check.points, *(times[outcome] for outcome in OUTCOMES)])
-        ways = (f"<td>{_list(map(_way, met(own, slips=slips)))}</td>" for slips in (False, True))
-        rows.append(_row(escape(f"{check.exercise} {check.title}"), [*counts, *ways]))
-    return _table(BY_EXERCISE, ["exercise", "points", *OUTCOMES, "misconceptions", "slips"], rows)
+        counts = map(number, [check.points, *(times[outcome] for outcome in OUTCOMES)])
+        ways = (cell(listed(map(_way, met(own, slips=slips)))) for slips in (False, True))
+        rows.append(row(escape(f"{check.exercise} {check.title}"), [*counts, *ways]))
+    return table(BY_EXERCISE, ["exercise", "points", *OUTCOMES, "misconceptions", "slips"], rows)
 
 
 def _by_learner(shown: Class) -> str:
@@ -87,39 +84,25 @@ def _by_learner(shown: Class) -> str:
     most = sum(check.points for check in shown.checks)
     rows = []
     for student in dict.fromkeys(result.student for result in shown.results):
-        cells = [f"<td>{escape(said.get((student, check.exercise), ''))}</td>" for check in shown.checks]
-        rows.append(_row(_name(shown, student), [*cells, _number(shown.totals.get(student, 0))]))
+        cells = [cell(escape(said.get((student, check.exercise), ""))) for check in shown.checks]
+        rows.append(row(_name(shown, student), [*cells, number(shown.totals.get(student, 0))]))
     heads = ["learner", *(check.exercise for check in shown.checks), f"points of {most:g}"]
-    return _table(BY_LEARNER, heads, rows)
+    return table(BY_LEARNER, heads, rows)
 
 
 def _name(shown: Class, student: str) -> str:
-    """The page stands in reports/LESSON, and what it leads to in feedback/LEARNER/LESSON."""
-    name, page = escape(shown.called(student)), shown.pages.get(student)
-    return f'<a href="../../{quote(page)}">{name}</a>' if page else name
+    """This page stands in reports/LESSON, and what a name leads to in reports/learners."""
+    return f'<a href="../learners/{quote(student)}.html">{escape(shown.called(student))}</a>'
+
+
+def _over_time(shown: Class) -> str:
+    rows = []
+    for way in shown.over_time:
+        counts = map(number, (len(way.met), len(way.still), len(way.passed)))
+        rows.append(row(escape(f"{way.exercise} {way.misconception}"), [*counts, cell(escape(str(way)))]))
+    return table(OVER_TIME, ["misconception", "met", "still", "passed since", "days"], rows)
 
 
 def _way(way: Met) -> str:
     example = f'<span class="example">For example: {escape(way.told)}</span>' if way.told else ""
     return f"{escape(str(way))}{example}"
-
-
-def _number(value: float) -> str:
-    return f'<td class="number">{value:g}</td>'
-
-
-def _row(head: str, cells: Iterable[str]) -> str:
-    return f'<tr><th scope="row">{head}</th>{"".join(cells)}</tr>'
-
-
-def _table(caption: str, heads: Iterable[str], rows: list[str]) -> str:
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "\n".join(rows)
-    titled = f"<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>"
-    return f"<table>\n{titled}\n<tbody>\n{body}\n</tbody>\n</table>"
-
-
-def _list(items: Iterable[str]) -> str:
-    """Items are HTML already."""
-    found = "".join(f"<li>{item}</li>" for item in items)
-    return f"<ul>{found}</ul>" if found else ""

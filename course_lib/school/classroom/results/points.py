@@ -1,17 +1,19 @@
 """The points of a lesson, out of nbgrader's gradebook; with those that a teacher gave there by hand."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from course_lib.school.classroom.cells import Part
 from course_lib.school.classroom.paths import autograded, submitted
 
+GRADEBOOK = "gradebook.db"
 GRADED, NOT_GRADED, NOT_HANDED_IN = "graded", "not graded", "not handed in"
 
 
 def points_of(folder: Path, name: str) -> dict[str, dict[str, float]]:
     """For each graded learner the points of each check, by nbgrader's name of its cell."""
+    if not _has_gradebook(folder):
+        return {}
     from nbgrader.api import Gradebook
 
     graded = autograded(folder, name)
@@ -30,7 +32,7 @@ def table_of_points(folder: Path, name: str, checks: list[Part]) -> list[list[An
     rows: list[list[Any]] = [
         ["student", *(check.exercise for check in checks), "score", "max_score", "state"]
     ]
-    for student in sorted({*_known(folder), *handed_in}):
+    for student in sorted({*everybody(folder), *handed_in}):
         own = points.get(student, {})
         state = GRADED if own else NOT_GRADED if student in handed_in else NOT_HANDED_IN
         total = sum(own.values()) if own else ""
@@ -38,12 +40,20 @@ def table_of_points(folder: Path, name: str, checks: list[Part]) -> list[list[An
     return rows
 
 
-def _known(folder: Path) -> Iterable[str]:
+def everybody(folder: Path) -> list[str]:
+    """Who is in the gradebook: whoever was graded, and whom a teacher has entered there."""
+    if not _has_gradebook(folder):
+        return []
     from nbgrader.api import Gradebook
 
     with Gradebook(_address(folder)) as book:
         return [student.id for student in book.students]
 
 
+def _has_gradebook(folder: Path) -> bool:
+    """Opening one that is not there would make it."""
+    return (folder / GRADEBOOK).is_file()
+
+
 def _address(folder: Path) -> str:
-    return f"sqlite:///{(folder / 'gradebook.db').resolve()}"
+    return f"sqlite:///{(folder / GRADEBOOK).resolve()}"

@@ -22,7 +22,7 @@ def test_a_misconception_has_an_example_of_what_a_learner_was_told(whole_round: 
     assert len(ben["told"]) > 30
 
 
-def test_the_report_leads_to_each_learners_page_and_has_the_points(whole_round: Round) -> None:
+def test_the_report_leads_to_a_page_about_each_learner_and_has_the_points(whole_round: Round) -> None:
     found = re.findall(
         r'<a href="([^"]+)">([^<]+)</a>.*<td class="number">([\d.]+)</td></tr>', whole_round.page
     )
@@ -33,7 +33,22 @@ def test_the_report_leads_to_each_learners_page_and_has_the_points(whole_round: 
 
 def test_the_report_is_a_page_that_needs_nothing_else(whole_round: Round) -> None:
     assert re.findall(r"<script|<link|<img|://", whole_round.page) == []
-    assert whole_round.page.count("<caption>") == 2
+    assert whole_round.page.count("<caption>") == 3
     assert '<th scope="row">07.1 ' in whole_round.page
     assert "ben: 07.2: the answer cell stands there 2 times" in whole_round.page
-    assert re.findall("<h2>(.+)</h2>", whole_round.page) == ["Exercises", "Learners", "Unusual notebooks"]
+    assert re.findall("<h2>(.+)</h2>", whole_round.page) == [
+        "What to talk about in the next hour", "Exercises", "Learners", "Misconceptions over time", "Unusual notebooks",
+    ]  # fmt: skip
+
+
+def test_the_next_hour_begins_with_what_was_met_and_the_cell_that_settles_it(whole_round: Round) -> None:
+    topics = re.search("<ol>(.*)</ol>", whole_round.page)
+    assert topics is not None
+    assert re.match("<li>[^<]+: 1 of 4 learners, in 07[.][1-5]", topics[1])
+    assert topics[1].count("Settled by the cell with <code>") == topics[1].count("<li>") == 3
+
+
+def test_misconceptions_are_followed_over_time(whole_round: Round) -> None:
+    rows = whole_round.table("misconceptions.csv")
+    assert {(row["met"], row["still"], row["passed since"]) for row in rows} == {("1", "1", "0")}
+    assert [row["days"].partition(": ")[2] for row in rows if row["exercise"] == "07.1"] == ["1 of 4"]
