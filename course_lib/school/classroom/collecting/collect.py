@@ -187,11 +187,11 @@ def _inner_name(place: PurePosixPath, around: Iterable[str]) -> str:
 
 
 def _guess(found: Found, parts: Mapping[str, Part]) -> str:
-    """What a learner wrote behind `Name:` into a cell of their own; else the folder, which only sounds like nobody."""
+    """What a learner wrote behind `Name:` into a cell of their own; else a folder's number."""
     own = [source_of(cell) for cell in found.read.cells if name_of(cell) not in parts]
     lines = (line for source in own for line in NAME_LINE.finditer(source))
     said = next((line["name"].strip(" \"'") for line in lines), "")
-    return said or (found.file.place.parts[0] if len(found.file.place.parts) > 1 else "")
+    return said or next((part for part in found.file.place.parts[:-1] if part.isdecimal()), "")
 
 
 def _tell_questions(found: list[Found], told: Told, collected: Collected) -> None:

@@ -13,6 +13,8 @@ PARTICIPANT = "|".join((
     "Participant", "Participant/in", "Teilnehmer/in", "Teilnehmer", "Teilnehmerin", "Teilnehmer_in", "Participante",
     "Partecipante", "Deelnemer", "Uczestnik", "Účastník", "Deltagare", "Deltager", "Deltaker", "Osallistuja",
     "Katılımcı", "Участник", "Учасник", "参加者", "参与者", "參與者", "参与人", "참가자", "참여자",
+    "Résztvevő", "Συμμετέχων", "Sudionik", "Polaznik", "Udeleženec", "Участващ", "Dalyvis", "Dalībnieks", "Osaleja",
+    "Peserta", "Parte-hartzailea", "Þátttakandi", "Người tham gia", "משתתף", "مشارك", "ผู้เข้าร่วม", "Cyfranogwr",
 ))  # fmt: skip
 VERSION = "|".join((
     "Version", "Versión", "Versione", "Versão", "Versie", "Wersja", "Verze", "Versjon", "Versio", "Sürüm", "Версия",

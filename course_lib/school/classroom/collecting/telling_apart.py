@@ -16,6 +16,8 @@ TWO_PLACES = "and another notebook have the same name, come from two places, and
 SEVERAL = "has the name of several learners"
 CROWDED = "lies in a folder with notebooks that other people's names stand on"
 UNKNOWN_NUMBER = "has the name of somebody whose number was another one"
+MOST_OF_ONE_NAME = 3
+"""So many of one name are no people of that name, but a word for all of them in a language that is not known here."""
 OTHER_ORDER = "has the same names as {}: is that one person?"
 NO_NAME = "has an answer in names.json that can be no folder"
 
@@ -145,7 +147,8 @@ class _Class:
         new = {number: numbered[number] for number, learner in by_number.items() if not learner}
         for number, learner in by_number.items():
             self._give(numbered[number], learner)
-        others = self._others_of_the_name(key, new, set(by_number.values()))
+        anonymous = len(numbered) >= MOST_OF_ONE_NAME
+        others = [] if anonymous else self._others_of_the_name(key, new, set(by_number.values()))
         if len(others) == 1 and len(new) == 1:
             self._give(next(iter(new.values())), others[0])
         elif others:

@@ -19,6 +19,8 @@ ENDINGS = re.compile(
 )
 BEGINNING = r"(?<![^\W_])ex"
 """Of a notebook in a learner's copy; none in older copies, nor in what is released."""
+SHORT = re.compile(r"[^\W\d_](?<![vV])\d{0,3}")
+"""Folders that name somebody where no other one does: a class of a, b and c, or of s01 and s02."""
 LONGEST = 80
 DRAFT = -1  # the version of what was never handed in
 TIMES = ("%Y-%m-%d-%H-%M-%S", "%b %d, %Y %I%M %p", "%Y-%m-%d %H:%M:%S", "%Y%m%d%H%M%S")
@@ -70,16 +72,18 @@ def owner_of(
     folder = next(naming_folders(place, around), "")
     seconds = _stamped(place.name)
     if folder:
-        return Owner(_in_folder(PurePosixPath(folder).name), folder, seconds=seconds)
+        name = _in_folder(PurePosixPath(folder).name) or PurePosixPath(folder).name
+        return Owner(name, folder, seconds=seconds)
     name = name_beside_lesson(place.name) or _whole_name(place.name)
     return Owner(name, place.parent.as_posix(), seconds=seconds) if as_folder(name) else None
 
 
 def naming_folders(place: PurePosixPath, around: Collection[str] = ()) -> Iterator[str]:
     """The folders of a path that name somebody, the outermost first, each with its whole path."""
-    for above in reversed(place.parents[:-1]):
-        if above.as_posix() not in around and as_folder(_in_folder(above.name)):
-            yield above.as_posix()
+    above = [each for each in reversed(place.parents[:-1]) if each.as_posix() not in around]
+    named = [each.as_posix() for each in above if as_folder(_in_folder(each.name))]
+    short = [each.as_posix() for each in above if SHORT.fullmatch(each.name)]
+    yield from named or short
 
 
 def _by_platform(platform: Platform, found: re.Match[str], lists: Lists) -> Owner | None:
@@ -148,8 +152,6 @@ def _in_folder(text: str) -> str:
     sides = _beside(bare)
     if sides is not None:
         return next((name for side in sides if (name := name_among(side))), "")
-    if re.fullmatch(r"[^\W\d_](?<!v)\d{0,3}", bare):
-        return bare  # a class of a, b and c, or of s01 and s02
     return written(name_among(bare, numbers=True))
 
 

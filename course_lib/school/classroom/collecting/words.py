@@ -11,17 +11,19 @@ from datetime import datetime
 
 _COPY = """
 copy copies copie copia kopie kopia kopi kopio kopija kopyasi kopya kopyası másolat copias copies копия копія копии
-コピー のコピー 副本 的副本 拷贝 的拷贝 拷貝 的拷貝 複本 的複本 복사본 사본 의 nusxasi αντίγραφο
+コピー のコピー 副本 的副本 拷贝 的拷贝 拷貝 的拷貝 複本 的複本 복사본 사본 αντίγραφο αντίγραφου
+másolat másolata salinan kopija koopia copiă nusxasi bản sao của نسخة من עותק של สำเนาของ کپی
 """
 _KINDS = """
 final finale finalized finished done draft drafts version versions revision rev revised updated update edited fixed old
 new newest latest last late working work submit submitted submission submissions solution solutions solved answer
 answers exercise exercises ex exo exercice exercices homework hw assignment assignments task tasks lab labs
-sons week notebook notebooks jupyter ipynb download downloads downloaded untitled unnamed upload uploaded e es
-attachment attachments attempt backup checkpoint completed complete student students learner handed turned class course
-courses group groups team teams section my_course handin folder es school
+lesson lessons week notebook notebooks jupyter ipynb download downloads downloaded untitled unnamed upload uploaded file
+files attachment attachments attempt backup checkpoint completed complete student students learner handed turned class
+course courses group groups team teams section my_course handin folder
+folders boxes school mail mails email emails whatsapp telegram inbox outbox home
 abgabe abgaben aufgabe aufgaben übung übungen uebung uebungen hausaufgabe hausaufgaben lösung lösungen loesung lösungen
-fertig entwurf endversion letzte verspätet verspaetet spät fassung überarbeitet korrigiert kurs se gruppe gruppen
+fertig entwurf endversion letzte verspätet verspaetet spät fassung überarbeitet korrigiert kurs klasse gruppe gruppen
 einreichung einreichungen eingereicht eingereichte dateien datei arbeitsdateien arbeit schüler anhang ordner woche
 lektion heruntergeladen unbenannt
 devoir devoirs brouillon finale définitif définitive rendu rendus remise soumission soumissions corrigé solution leçon
@@ -32,13 +34,13 @@ compito compiti esercizio esercizi consegna consegne bozza versione soluzione ri
 corso ritardo definitivo scaricato
 tarefa tarefas exercício exercícios rascunho versão solução resposta lição turma aula arquivo atrasado entregue
 opdracht opdrachten huiswerk inlevering ingeleverd concept versie oplossing antwoord groep bestand definitief
-zadanie zadania ćwiczenie ćwiczenia wersja rozwiązanie praca domowa lekcja grupa a plik szkic spóźnione odpowiedź
+zadanie zadania ćwiczenie ćwiczenia wersja rozwiązanie praca domowa lekcja grupa klasa plik szkic spóźnione odpowiedź
 úkol úkoly cvičení verze řešení domácí lekce skupina třída soubor koncept odevzdáno odpověď
-uppgift uppgifter övning övningar inlämning utkast lösning svar lektion grupp kurs slutlig
-opgave opgaver øvelse øvelser aflevering kladde løsning svar lektion gruppe endelig
-oppgave oppgaver øving innlevering utkast løsning leksjon versjon endelig
+uppgift uppgifter övning övningar inlämning utkast lösning svar lektion grupp kurs filer senaste slutlig
+opgave opgaver øvelse øvelser aflevering kladde løsning svar lektion gruppe filer endelig
+oppgave oppgaver øving innlevering filer utkast løsning leksjon versjon endelig
 tehtävä tehtävät harjoitus harjoitukset palautus luonnos versio ratkaisu vastaus ryhmä kurssi tiedosto lopullinen
-ödev ödevi alıştırma teslim taslak sürüm çözüm cevap grup sınıf dosya geç kopyası
+ödev ödevi alıştırma teslim taslak sürüm çözüm cevap grup sınıf dosya geç kopyası dersi
 задание задания упражнение упражнения домашняя домашнее работа черновик версия решение ответ урок группа класс файл
 финал финальная финальный итог итоговая
 завдання вправа вправи домашнє робота чернетка версія рішення розвязок відповідь урок група клас файл
@@ -46,6 +48,9 @@ tehtävä tehtävät harjoitus harjoitukset palautus luonnos versio ratkaisu vas
 作业 作業 练习 練習 习题 提交 答案 版本 最终版 最终 草稿 未命名 课程 作业本
 과제 숙제 연습 연습문제 제출 답안 버전 최종 최종본 초안 제목없음
 ipynb txt json zip tar gz tgz bz2 xz 7z rar html htm pdf py md docx am pm uhr utc gmt anon
+re fwd fw aw wg beadandó házi feladat megoldás végleges temă tema rezolvare soluție
+εργασία άσκηση λύση τελικό תרגיל מטלה סופי واجب تمرين حل نهائي
+bài tập tugas latihan การบ้าน
 """
 _PERHAPS = """
 my mine own now me mein meine neu neue neuer alt erste zweite dritte mon ma mes nouveau nouvelle vieux mi mis nuevo
@@ -54,7 +59,7 @@ můj nový nová starý min mitt ny nytt gammal mit gammel oma uusi vanha benim 
 старый мій моя новий нова старий 私の 新しい 我的 新 旧 내 새 one two three first second third a an the of for to in on
 at and by with from try test tests practice real good ok home class best mainly max part teil partie parte deel
 jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov
-november dec december januar februar märz mai juni juli oktober dezember hand loading handed days day name names user
+november dec december januar februar märz mai juni juli oktober dezember hand loading days time day name names user
 users sen son les hold fil box ders klas person people unknown nobody somebody temp tmp data database databases
 db python code sql
 """
@@ -97,6 +102,7 @@ TOKEN = re.compile(
 )
 """A word, or somebody who is known by a number alone: `student 07`, `Group 3`."""
 NUMBERED = re.compile(r"(?P<word>[^\W\d_]*?)(?P<number>\d*)")
+HASH = re.compile(r"(?=.*\d)(?=.*[a-f])[0-9a-f]{8,}", re.IGNORECASE)
 LONGEST_COUNT = 3
 """Digits of a copy's or an attempt's number; one with more can be what a school knows a learner by."""
 LONGEST_NUMBER = 12
@@ -121,10 +127,16 @@ def _rest(tokens: Sequence[str], *, numbers: bool) -> tuple[int, int] | None:
     first, last = 0, len(tokens)
     while first < last and (_is_nobody(tokens[first]) or _is_of(tokens[:first], tokens[first])):
         first += 1
-    while last > first and (_is_nobody(tokens[last - 1]) and not (numbers and tokens[last - 1].isdigit())):
+    while last > first and _is_dropped_behind(tokens[:last], numbers=numbers):
         last -= 1
     left = tokens[first:last]
     return (first, last) if any(not _is_perhaps(token) for token in left) else None
+
+
+def _is_dropped_behind(tokens: Sequence[str], *, numbers: bool) -> bool:
+    last = tokens[-1]
+    counted = numbers and last.isdigit() and len(tokens) > 1 and not _is_nobody(tokens[-2])  # Anna Berg 2
+    return _is_of(tokens[:-1], last) or (_is_nobody(last) and not counted)
 
 
 def _is_of(before: Sequence[str], token: str) -> bool:
@@ -156,7 +168,7 @@ def _is_perhaps(token: str) -> bool:
         return False
     parts = NUMBERED.fullmatch(token)
     word = fold(parts["word"]) if parts else fold(token)
-    if not word or _is_nobody(token):
+    if not word or _is_nobody(token) or HASH.fullmatch(token):
         return True
     return word in PERHAPS or (
         len(word) == 1 and word.isascii() and (parts is None or len(parts["number"]) < 4)

@@ -56,6 +56,7 @@ def whose(path: str) -> str:
         (f"{NAME}_Anna Neu.ipynb", "Anna_Neu"),
         (f"{NAME}_April May.ipynb", ""),
         (f"{NAME}_4711.ipynb", "4711"),
+        (f"Ben Kurz - Copy of {NAME} (1).ipynb", "Ben_Kurz"),
         (f"{NAME}_20260301_120000.ipynb", ""),
         (f"{NAME}_2026.ipynb", ""),
         (f"exercises/ex{NAME}.ipynb", ""),
