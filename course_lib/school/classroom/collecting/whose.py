@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import PurePosixPath
 
@@ -180,14 +181,18 @@ def _beside(stem: str) -> tuple[str, str] | None:
     return None
 
 
-def _lesson_patterns() -> Iterator[re.Pattern[str]]:
+@cache
+def _lesson_patterns() -> tuple[re.Pattern[str], ...]:
+    return tuple(_lesson_pattern(lesson.name) for lesson in lessons())
+
+
+def _lesson_pattern(lesson: str) -> re.Pattern[str]:
     """07_eager_loading as it is released, and as people write it: `7 - Eager loading`, `eager-loading`."""
-    for lesson in lessons():
-        number, _, title = lesson.name.partition("_")
-        words = r"[\W_]*".join(map(re.escape, title.split("_")))
-        numbered = rf"(?:{BEGINNING}|(?<![^\W_]))?0?{int(number)}[\W_]*{words}"
-        alone = rf"|(?<![^\W_]){words}(?![^\W_])" if "_" in title else ""
-        yield re.compile(rf"(?:{BEGINNING})?{lesson.name}|{numbered}{alone}", re.IGNORECASE)
+    number, _, title = lesson.partition("_")
+    words = r"[\W_]*".join(map(re.escape, title.split("_")))
+    numbered = rf"(?:{BEGINNING}|(?<![^\W_]))?0?{int(number)}[\W_]*{words}"
+    alone = rf"|(?<![^\W_]){words}(?![^\W_])" if "_" in title else ""
+    return re.compile(rf"(?:{BEGINNING})?{lesson}|{numbered}{alone}", re.IGNORECASE)
 
 
 # How new a path says that it is
