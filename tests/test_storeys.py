@@ -228,6 +228,7 @@ PROVED_WITH = {
     "school.checking.memory": "school/checking/test_checks",
     "school.classroom.paths": "school/classroom/collecting/test_collect",
     "school.classroom.collecting.decoding": "school/classroom/collecting/test_reading",
+    "school.classroom.collecting.taking": "school/classroom/collecting/test_collect",
     "school.classroom.collecting.words": "school/classroom/collecting/test_whose",
     "school.classroom.grading.nbgrader_settings": "school/classroom/grading/test_grade",
     "school.classroom.reporting.teachers_page": "school/classroom/reporting/test_report",

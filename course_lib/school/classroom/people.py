@@ -117,10 +117,15 @@ def _with_number(old: Person, new: Person | None) -> Person:
 def _write(file: Path, names: Names) -> None:
     """All of it or nothing: a half file would lose what a teacher wrote."""
     learners = {learner: asdict(person) for learner, person in names.learners.items()}
-    parts = {"learners": learners, "whose": names.whose, "asked": names.asked, "numbers": names.numbers}
+    parts: dict[str, dict[str, Any]] = {
+        "whose": names.whose,
+        "learners": learners,
+        "numbers": names.numbers,
+        "asked": names.asked,
+    }
     kept = {part: entries for part, entries in parts.items() if entries or part in ("learners", "whose")}
     half = file.with_name(f"{file.name}.new")
-    text = json.dumps(kept, ensure_ascii=False, indent=1, sort_keys=True)
+    text = json.dumps({part: dict(sorted(kept[part].items())) for part in kept}, ensure_ascii=False, indent=1)
     half.write_text(f"{text}\n", encoding="utf-8", newline="\n")
     half.replace(file)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from course_lib.school import classroom
 from course_lib.school.classroom import ClassroomError, Collected
-from course_lib.school.classroom.collecting.collect import Row
+from course_lib.school.classroom.collecting.taking import Row
 from course_lib.school.classroom.course_folder import command, lesson_named
 from course_lib.school.classroom.paths import write_csv
 from course_lib.school.classroom.people import LEAVE_OUT, NAMES
@@ -45,7 +45,7 @@ def collect(folder: Path, lesson: str, source: Path, dry_run: bool) -> int:
         print("Nothing was written.")
     else:
         print(*found.notices, sep="\n", end="\n" if found.notices else "", flush=True)
-    if found.questions:
+    if found.questions and not dry_run:
         _ask(folder, found)
     if not found.students:
         why = "the lines above say why" if found.notices or found.questions else "there is no file in it"

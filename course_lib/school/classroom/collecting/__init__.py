@@ -10,5 +10,6 @@ whose          whom a path names
 gradescope     the names in Gradescope's own list
 telling_apart  which learner each notebook belongs to, and what has to be asked
 originals      every notebook as it came
-collect        one notebook for each learner, into submitted/
+taking         the newest of a learner's notebooks, into submitted/
+collect        the step: all of it, for one delivery
 """

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from course_lib.school.classroom.cells import Part, lessons_checked, name_of, oddities, parts_of, source_of
@@ -11,19 +10,20 @@ from course_lib.school.classroom.collecting.archives import File
 from course_lib.school.classroom.collecting.decoding import Unreadable
 from course_lib.school.classroom.collecting.gradescope import listed_in
 from course_lib.school.classroom.collecting.incoming import files_in
-from course_lib.school.classroom.collecting.originals import (
-    Taken,
-    digest_of,
-    is_kept,
-    keep,
-    note_taken,
-    taken_of,
-)
+from course_lib.school.classroom.collecting.originals import digest_of
 from course_lib.school.classroom.collecting.platforms import OWN_FILES
 from course_lib.school.classroom.collecting.reading import Read, read
-from course_lib.school.classroom.collecting.telling_apart import Claim, Question, Told, tell_apart
+from course_lib.school.classroom.collecting.taking import (
+    ASKED,
+    LEFT_OUT,
+    Collected,
+    Found,
+    Row,
+    newest_of,
+    take,
+)
+from course_lib.school.classroom.collecting.telling_apart import Claim, Told, number_key, tell_apart
 from course_lib.school.classroom.collecting.whose import (
-    Lists,
     Owner,
     folders_around,
     name_beside_lesson,
@@ -32,64 +32,15 @@ from course_lib.school.classroom.collecting.whose import (
     weak_name,
 )
 from course_lib.school.classroom.course_folder import ClassroomError, Notice, lesson_named, released
-from course_lib.school.classroom.paths import learners, originals, submitted
+from course_lib.school.classroom.paths import learners, submitted
 from course_lib.school.classroom.people import names_of, people_of, remember
 
-TAKEN, OLDER, ASKED, LEFT_OUT = "taken", "older", "question", "left out"
+DIGITS = 16  # of a digest, by which names.json knows a notebook that was asked about
 _NAME = "name|nom|nombre|nome|naam|imię|jméno|namn|navn|nimi|ad|имя|ім'я|名前|氏名|姓名|이름"
 NAME_LINE = re.compile(
     rf"^[\s>*_#-]*(?:your |full |my )?(?:{_NAME})[*_ ]*[:=：][*_ ]*(?P<name>[^\n*_#:=]{{2,60}}?)[*_ ]*$",
     re.IGNORECASE | re.MULTILINE,
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """What becomes of one file: whose it is (or ''), one of four words, and why."""
-
-    place: str
-    student: str
-    what: str
-    why: str = ""
-
-
-@dataclass
-class Collected:
-    """Whose notebooks were taken in, and what a teacher should know about them.
-
-    `everybody` are all whose notebooks of the lesson are in the course folder now, `names` how they write themselves.
-    `rows` has a line for each file, and `questions` are those that nobody but a teacher can answer.
-    """
-
-    students: list[str] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-    everybody: list[str] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
-    questions: list[Question] = field(default_factory=list)
-
-    def tell(self, row: Row, told: str = "") -> None:
-        self.rows.append(row)
-        if told:
-            self.notices.append(Notice(row.student, told))
-
-
-@dataclass(frozen=True)
-class Found:
-    """A notebook of the lesson: the file, what was read in it, and whom its path names."""
-
-    file: File
-    read: Read
-    owner: Owner | None
-
-    @property
-    def newness(self) -> tuple[int, float]:
-        return (self.owner.version if self.owner else 0, self.seconds)
-
-    @property
-    def seconds(self) -> float:
-        told = self.owner.seconds if self.owner else None
-        return self.file.seconds if told is None else told
 
 
 def collect(folder: Path, source: Path, lesson: str, *, dry_run: bool = False) -> Collected:
@@ -104,16 +55,16 @@ def collect(folder: Path, source: Path, lesson: str, *, dry_run: bool = False) -
         raise ClassroomError(f"there is no folder and no zip {source}.")
     names, collected = names_of(folder), Collected()
     files = files_in(source)
-    found = list(_usable(files, name, parts, collected))
+    found, spoilt = _usable(files, name, parts)
     told = tell_apart(_claims(found, parts), names, learners(folder), name)
-    _tell_questions(found, told, collected)
+    for each in spoilt:
+        _leave_out(each, _known_as(each, name, told.numbers | names.numbers), collected)
+    _tell_questions(told, collected)
     for student, own in sorted(_by_student(found, told).items()):
-        _take(folder / "submitted" / student / name, own, collected, dry_run=dry_run)
-        collected.notices += [Notice(student, odd) for odd in oddities(_newest(own).read.cells, parts)]
+        take(folder / "submitted" / student / name, own, collected, dry_run=dry_run)
+        collected.notices += [Notice(student, odd) for odd in oddities(newest_of(own).read.cells, parts)]
     if not dry_run:
-        asked = {
-            each.key: digest_of(file.content) for each in told.questions for file in files if _at(file, each)
-        }
+        asked = {each.key: each.digest for each in told.questions}
         unclear = {each.key: each.proposal for each in told.questions}
         remember(folder, told.people, unclear, asked=asked, numbers=told.numbers)
     collected.everybody = [*submitted(folder, name)]
@@ -121,25 +72,34 @@ def collect(folder: Path, source: Path, lesson: str, *, dry_run: bool = False) -
     return collected
 
 
-def _at(file: File, question: Question) -> bool:
-    return file.place.as_posix() == question.place
-
-
 # What can be taken in
 
 
-def _usable(files: list[File], name: str, parts: Mapping[str, Part], collected: Collected) -> Iterator[Found]:
-    """The notebooks of this lesson, each with whom it names; of every other file a notice says why not."""
-    notebooks: list[tuple[File, Read]] = []
-    lists = listed_in(files)
+@dataclass(frozen=True)
+class _Spoilt:
+    """A file that is no notebook of the lesson, why, and whom its path names."""
+
+    file: File
+    why: Unreadable
+    owner: Owner | None
+
+    @property
+    def is_a_platforms_own(self) -> bool:
+        return OWN_FILES.search(str(self.file.place)) is not None
+
+
+def _usable(files: list[File], name: str, parts: Mapping[str, Part]) -> tuple[list[Found], list[_Spoilt]]:
+    """The notebooks of this lesson, and every other file."""
+    notebooks, others = {}, {}
     for file in files:
         try:
-            notebooks.append((file, _notebook_in(file, name, parts)))
+            notebooks[file.place] = file, _notebook_in(file, name, parts)
         except Unreadable as error:
-            _leave_out(file, error, collected, lists)
-    around, _ = folders_around(file.place for file, _ in notebooks)
-    for file, notebook in notebooks:
-        yield Found(file, notebook, owner_of(file.place, around=around, lists=lists))
+            others[file.place] = file, error
+    lists, (around, _) = listed_in(files), folders_around(notebooks)
+    owners = {file.place: owner_of(file.place, around=around, lists=lists) for file in files}
+    found = [Found(file, own, owners[file.place]) for file, own in notebooks.values()]
+    return found, [_Spoilt(file, why, owners[file.place]) for file, why in others.values()]
 
 
 def _notebook_in(file: File, name: str, parts: Mapping[str, Part]) -> Read:
@@ -155,15 +115,21 @@ def _notebook_in(file: File, name: str, parts: Mapping[str, Part]) -> Read:
     return notebook
 
 
-def _leave_out(file: File, why: Unreadable, collected: Collected, lists: Lists) -> None:
-    owner = owner_of(file.place, lists=lists)
-    student = owner.folder if owner else ""
-    if OWN_FILES.search(file.place.as_posix()):
-        student = student if owner and owner.platform else ""
-        collected.tell(Row(str(file.place), student, LEFT_OUT, "is the platform's own"))
+def _known_as(spoilt: _Spoilt, name: str, numbers: Mapping[str, str]) -> str:
+    """The learner's folder for a file that is left out, as far as its path says it; or ''."""
+    owner = spoilt.owner
+    if owner is None or (spoilt.is_a_platforms_own and not owner.platform):
+        return ""
+    return numbers.get(number_key(owner, name), owner.folder)
+
+
+def _leave_out(spoilt: _Spoilt, student: str, collected: Collected) -> None:
+    place, why = str(spoilt.file.place), spoilt.why
+    if spoilt.is_a_platforms_own:
+        collected.tell(Row(place, student, LEFT_OUT, "is the platform's own"))
         return
-    told = f"{file.place} {why.reason}; it was left out. {why.remedy}".strip()
-    collected.tell(Row(str(file.place), student, LEFT_OUT, str(why)), told)
+    told = f"{place} {why.reason}; it was left out. {why.remedy}".strip()
+    collected.tell(Row(place, student, LEFT_OUT, str(why)), told)
 
 
 # Whose it is
@@ -178,7 +144,7 @@ def _claims(found: list[Found], parts: Mapping[str, Part]) -> Iterator[Claim]:
             next(naming_folders(place, around), "") in crowded and owner is not None and not owner.platform
         )
         guess = (_inner_name(place, around) if inside else "") or ("" if owner else _guess(each, parts))
-        yield Claim(place.as_posix(), digest_of(each.file.content), owner, inside, guess)
+        yield Claim(place.as_posix(), digest_of(each.file.content)[:DIGITS], owner, inside, guess)
 
 
 def _inner_name(place: PurePosixPath, around: Iterable[str]) -> str:
@@ -194,7 +160,7 @@ def _guess(found: Found, parts: Mapping[str, Part]) -> str:
     return said or next((part for part in found.file.place.parts[:-1] if part.isdecimal()), "")
 
 
-def _tell_questions(found: list[Found], told: Told, collected: Collected) -> None:
+def _tell_questions(told: Told, collected: Collected) -> None:
     collected.questions = sorted(told.questions, key=lambda question: question.place)
     for question in collected.questions:
         collected.tell(Row(question.place, question.guess, ASKED, question.why))
@@ -208,65 +174,3 @@ def _by_student(found: list[Found], told: Told) -> dict[str, list[Found]]:
         if student := told.learners.get(each.file.place.as_posix()):
             by_student.setdefault(student, []).append(each)
     return by_student
-
-
-# Taking it in
-
-
-def _newest(found: list[Found]) -> Found:
-    return max(found, key=lambda each: each.newness)
-
-
-def _take(place: Path, found: list[Found], collected: Collected, *, dry_run: bool) -> None:
-    """The newest of a learner's notebooks, if what was collected before is not newer still; all the others are kept."""
-    student, newest = place.parent.name, _newest(found)
-    kept = originals(place.parents[2], place.name, student)
-    before = taken_of(kept)
-    collected.students.append(student)
-    for each in found:
-        if each is not newest and each.file.content != newest.file.content:
-            told = f"{each.file.place} is older than {newest.file.place}; the newer one was taken."
-            collected.tell(Row(str(each.file.place), student, OLDER, told), told)
-    if before and _is_older(newest, before, kept):
-        told = f"{newest.file.place} is older than {before.place}, which was collected before and stays."
-        collected.tell(Row(str(newest.file.place), student, OLDER, told), told)
-    else:
-        collected.tell(Row(str(newest.file.place), student, TAKEN, _mended(newest)), _mended(newest))
-        if not dry_run:
-            collected.notices += _store(place, kept, newest)
-    for each in () if dry_run else found:
-        keep(kept, each.file.place.name, each.file.content, each.seconds)
-
-
-def _mended(found: Found) -> str:
-    if not found.read.mended:
-        return ""
-    return (
-        f"{found.file.place} was mended: {', '.join(dict.fromkeys(found.read.mended))}. Its original is kept."
-    )
-
-
-def _is_older(newest: Found, before: Taken, kept: Path) -> bool:
-    same = is_kept(kept, newest.file.content)
-    return newest.seconds < before.seconds and not (same and same.name == before.original)
-
-
-def _store(place: Path, kept: Path, found: Found) -> list[Notice]:
-    """Write the notebook, and the time beside it: nbgrader grades again what is newer than its grading."""
-    notebook = place / f"{place.name}.ipynb"
-    original = keep(kept, found.file.place.name, found.file.content, found.seconds)
-    before, again = taken_of(kept), notebook.exists()
-    if again and notebook.read_bytes() == found.read.content:
-        if before is None or before.original != original.name:
-            note_taken(kept, found.file, found.seconds, original)
-        return []
-    if again and before is None:  # of a course folder that kept no originals
-        keep(kept, notebook.name, notebook.read_bytes(), notebook.stat().st_mtime)
-    place.mkdir(parents=True, exist_ok=True)
-    half = place / "half.new"
-    half.write_bytes(found.read.content)
-    half.replace(notebook)
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
-    (place / "timestamp.txt").write_text(now, encoding="utf-8", newline="\n")
-    note_taken(kept, found.file, found.seconds, original)
-    return [Notice(place.parent.name, "took the place of what was collected before.")] if again else []

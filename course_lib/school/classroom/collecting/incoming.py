@@ -1,6 +1,7 @@
 """What learners handed in, as it lies in a folder or an archive: every file, and how new it is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from course_lib.school.classroom.collecting.archives import (
@@ -24,7 +25,19 @@ def files_in(source: Path) -> list[File]:
         found = [inner for file in _walk(source) for inner in opened(file, LEVELS, budget)]
     else:
         found = list(opened(_file(source, PurePosixPath(source.name)), LEVELS, budget, top=True))
-    return [file for file in found if not any(map(_is_hidden, file.place.parts))]
+    return list(_each_at_its_own([file for file in found if not any(map(_is_hidden, file.place.parts))]))
+
+
+def _each_at_its_own(files: list[File]) -> Iterator[File]:
+    """A zip can have two files of one name, and `anna.zip` can lie beside a folder `anna`: the second one gets a number."""
+    taken: set[PurePosixPath] = set()
+    for file in files:
+        place, number = file.place, 1
+        while place in taken:
+            number += 1
+            place = file.place.with_name(f"{file.place.stem} ({number}){file.place.suffix}")
+        taken.add(place)
+        yield replace(file, place=place)
 
 
 def _is_hidden(name: str) -> bool:

@@ -42,6 +42,7 @@ class Question:
     why: str
     guess: str = ""
     key: str = ""
+    digest: str = ""
 
     @property
     def proposal(self) -> str:
@@ -67,7 +68,7 @@ class Told:
             self.numbers.setdefault(number_key(owner, lesson), learner)
 
     def ask(self, claim: Claim, why: str, guess: str = "", *, key: str) -> None:
-        self.questions.append(Question(claim.place, why, guess or claim.guess, key))
+        self.questions.append(Question(claim.place, why, guess or claim.guess, key, claim.digest))
 
 
 def number_key(owner: Owner, lesson: str) -> str:
@@ -219,7 +220,7 @@ class _Class:
             self._give(claims, learners[0] if learners else self._new_folder_of(claims[0]))
         else:
             for claim in claims:
-                self._ask(claim, TWO_PLACES, learners[0] if learners else "")
+                self._ask(claim, TWO_PLACES, learners[0] if learners else self._new_folder_of(claim))
 
     def _new_folder_of(self, claim: Claim) -> str:
         return claim.owner.folder if claim.owner else ""
