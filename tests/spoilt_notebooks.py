@@ -165,23 +165,24 @@ def bomb() -> bytes:
     return zipped({"x.ipynb": bytes(50_000_001)})
 
 
-def locked(content: bytes) -> bytes:
-    """A zip that says of each of its files that a password is needed."""
-    return _flagged(content, lambda flags: flags | 1)
+def locked(content: bytes, only: bytes = b"") -> bytes:
+    """A zip that says of each of its files, or of those whose name begins so, that a password is needed."""
+    return _flagged(content, lambda flags: flags | 1, only)
 
 
 def _cleared(content: bytes, bit: int) -> bytes:
     return _flagged(content, lambda flags: flags & ~bit)
 
 
-def _flagged(content: bytes, change: Callable[[int], int]) -> bytes:
+def _flagged(content: bytes, change: Callable[[int], int], only: bytes = b"") -> bytes:
     """A zip with other flags: they stand before each file, and again in the list at the end."""
     written = bytearray(content)
-    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+    for mark, place, name in ((b"PK\x03\x04", 6, 30), (b"PK\x01\x02", 8, 46)):
         at = content.find(mark)
         while at >= 0:
             flags = int.from_bytes(written[at + place : at + place + 2], "little")
-            written[at + place : at + place + 2] = change(flags).to_bytes(2, "little")
+            if content[at + name :].startswith(only):
+                written[at + place : at + place + 2] = change(flags).to_bytes(2, "little")
             at = content.find(mark, at + 4)
     return bytes(written)
 

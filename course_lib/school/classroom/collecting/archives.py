@@ -18,10 +18,11 @@ from typing import IO, Any
 from course_lib.school.classroom.collecting.decoding import looks_like_notebook
 
 LARGEST = 50_000_000  # bytes; a notebook is far smaller
-LARGEST_ARCHIVE = 500_000_000  # one that lies in another
+LARGEST_ARCHIVE = 250_000_000  # one that lies in another
 LARGEST_DELIVERY = 2_000_000_000  # one of a whole class
-LARGEST_IN_ALL = 2_000_000_000  # of what comes out of the archives of one delivery
+LARGEST_IN_ALL = 1_000_000_000  # of what comes out of the archive of a whole class
 MOST_FILES = 50_000
+LOCKED, WITHOUT_ONE = "is locked with a password", "Ask for it without one."
 ITSELF = "Ask for the file itself."
 SHOWN = 200  # bytes that are kept of what is no notebook, to say what it is instead
 TOO_LARGE = "is too large for a notebook"
@@ -62,7 +63,7 @@ class _Bomb(Exception):
 
 @dataclass
 class Budget:
-    """How much may still come out of the archives of one delivery."""
+    """How much may still come out of one archive. What a learner packed into one has a budget of its own."""
 
     size: int = LARGEST_IN_ALL
     files: int = MOST_FILES
@@ -73,7 +74,7 @@ class Budget:
             raise _Bomb
 
 
-def opened(file: File, levels: int, budget: Budget, *, top: bool = False) -> Iterator[File]:
+def opened(file: File, levels: int, *, top: bool = False, budget: Budget | None = None) -> Iterator[File]:
     """The file itself, or what is in it if it is an archive; of the `top` one the name is no folder."""
     kind = _kind_of(file)
     if not kind or file.trouble:
@@ -83,18 +84,19 @@ def opened(file: File, levels: int, budget: Budget, *, top: bool = False) -> Ite
     elif not levels:
         yield _told(file, "is an archive in an archive in another one", UNPACK)
     else:
-        yield from _within(file, PurePosixPath() if top else _bare(file.place), levels, budget)
+        own = budget or Budget(LARGEST_IN_ALL if top else LARGEST_ARCHIVE)
+        yield from _within(file, PurePosixPath() if top else _bare(file.place), levels, own)
 
 
 def _within(file: File, folder: PurePosixPath, levels: int, budget: Budget) -> Iterator[File]:
     members = {"zip": _unzipped, "tar": _untarred, "packed": _unpacked}[_kind_of(file)]
     try:
         for member in members(file, budget):
-            yield from opened(replace(member, place=folder / member.place), levels - 1, budget)
+            yield from opened(replace(member, place=folder / member.place), levels - 1)
     except _Bomb:
         yield _told(file, "holds more than a class can have written", UNPACK)
     except _Locked:
-        yield _told(file, "is locked with a password", "Ask for it without one.")
+        yield _told(file, LOCKED, WITHOUT_ONE)
     except DAMAGED:
         kind = "zip" if _kind_of(file) == "zip" else "archive"
         yield _told(file, f"is no {kind} that can be opened", "Ask for it again.")
@@ -140,14 +142,22 @@ def _bare(place: PurePosixPath) -> PurePosixPath:
 def _unzipped(file: File, budget: Budget) -> Iterator[File]:
     with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
-        if any(member.flag_bits & 1 for member in members):
+        if members and all(map(_is_locked, members)):
             raise _Locked
-        for member in members:
+        for member in sorted(
+            members, key=lambda member: member.file_size
+        ):  # what fills the budget comes last
             yield _member_of_zip(archive, member, budget)
+
+
+def _is_locked(member: zipfile.ZipInfo) -> bool:
+    return bool(member.flag_bits & 1)
 
 
 def _member_of_zip(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: Budget) -> File:
     place, seconds = _place(_name_in_zip(member)), _saved_at(member)
+    if _is_locked(member):
+        return File(place, seconds, trouble=LOCKED, remedy=WITHOUT_ONE)
     if stat.S_ISLNK(member.external_attr >> 16):
         return File(place, seconds, trouble="is a link to somewhere else", remedy=ITSELF)
     try:

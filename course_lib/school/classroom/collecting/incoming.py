@@ -9,7 +9,6 @@ from course_lib.school.classroom.collecting.archives import (
     LARGEST_DELIVERY,
     SMALLER,
     TOO_LARGE,
-    Budget,
     File,
     opened,
 )
@@ -20,16 +19,15 @@ LEVELS = 2  # an archive in an archive is opened, and a third one never
 
 def files_in(source: Path) -> list[File]:
     """Every file of a folder or an archive, and of the archives in it; hidden files are left out."""
-    budget = Budget()
     if source.is_dir():
-        found = [inner for file in _walk(source) for inner in opened(file, LEVELS, budget)]
+        found = [inner for file in _walk(source) for inner in opened(file, LEVELS)]
     else:
-        found = list(opened(_file(source, PurePosixPath(source.name)), LEVELS, budget, top=True))
+        found = list(opened(_file(source, PurePosixPath(source.name)), LEVELS, top=True))
     return list(_each_at_its_own([file for file in found if not any(map(_is_hidden, file.place.parts))]))
 
 
 def _each_at_its_own(files: list[File]) -> Iterator[File]:
-    """A zip can have two files of one name, and `anna.zip` can lie beside a folder `anna`: the second one gets a number."""
+    """A zip can have two files of one name, and `anna.zip` lie beside a folder `anna`: the second gets a number."""
     taken: set[PurePosixPath] = set()
     for file in files:
         place, number = file.place, 1

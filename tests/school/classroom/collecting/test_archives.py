@@ -7,13 +7,13 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
-from spoilt_notebooks import ARCHIVES_TAKEN, ARCHIVES_TOLD, GOOD, bomb, zipped
+from spoilt_notebooks import ARCHIVES_TAKEN, ARCHIVES_TOLD, GOOD, bomb, locked, zipped
 
 from course_lib.school.classroom.collecting.archives import Budget, File, opened
 
 
 def within(name: str, content: bytes, budget: Budget | None = None) -> list[File]:
-    return list(opened(File(PurePosixPath(name), 0, content), 2, budget or Budget()))
+    return list(opened(File(PurePosixPath(name), 0, content), 2, budget=budget))
 
 
 @pytest.mark.parametrize("name", ARCHIVES_TAKEN)
@@ -75,6 +75,15 @@ def test_a_path_out_of_an_archive_leads_nowhere_else() -> None:
     assert [file.place.as_posix() for file in within("a.zip", content)] == [
         "a/evil/x.ipynb", "a/abs/x.ipynb", "a/nameless",
     ]  # fmt: skip
+
+
+def test_one_locked_file_and_a_bomb_stop_no_other_file_of_a_class() -> None:
+    with_a_bomb = zipped({"anna/x.ipynb": GOOD, "ben.zip": bomb(), "chris/x.ipynb": GOOD})
+    half_locked = locked(zipped({"anna/x.ipynb": GOOD, "ben/x.ipynb": GOOD}), only=b"ben")
+    for content, word in ((with_a_bomb, "too large"), (half_locked, "password")):
+        found = within("class.zip", content)
+        assert "anna" in [file.place.parts[1] for file in found if not file.trouble]
+        assert [word in file.trouble for file in found if file.place.parts[1] == "ben"] == [True]
 
 
 def test_a_document_that_is_a_zip_inside_is_not_opened() -> None:

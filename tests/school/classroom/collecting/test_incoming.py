@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from classrooms import ANSWERS, answered, notebook
+from classrooms import ANSWERS, answered, hand_in, notebook
 
 from course_lib.school import classroom
 from course_lib.school.classroom.collecting.incoming import files_in
