@@ -19,6 +19,7 @@ UNKNOWN_NUMBER = "has the name of somebody whose number was another one"
 MOST_OF_ONE_NAME = 3
 """So many of one name are no people of that name, but a word for all of them in a language that is not known here."""
 OTHER_ORDER = "has the same names as {}: is that one person?"
+SEVERAL_ANSWERED = "has an answer in names.json that is the name of several learners"
 NO_NAME = "has an answer in names.json that can be no folder"
 
 
@@ -112,11 +113,13 @@ class _Class:
             return False
         if answer == LEAVE_OUT:
             self.result.left_out.add(claim.place)
-        elif learner := self._learner_called(answer):
-            self.result.learners[claim.place] = learner
-            self.result.people.setdefault(learner, Person(answer))
-        else:
+        elif not as_folder(answer):
             self._ask(claim, NO_NAME)
+        elif len(called := self._learners_called(answer)) > 1:
+            self._ask(claim, f"{SEVERAL_ANSWERED}: {', '.join(called)}")
+        else:
+            self.result.learners[claim.place] = called[0]
+            self.result.people.setdefault(called[0], Person(answer))
         return True
 
     def _question_key(self, claim: Claim) -> str:
@@ -125,9 +128,10 @@ class _Class:
         same = asked in (None, claim.digest) or not self.names.answers.get(claim.place)
         return claim.place if same else f"{claim.place} ({claim.digest[:8]})"
 
-    def _learner_called(self, name: str) -> str:
+    def _learners_called(self, name: str) -> list[str]:
+        """A folder that is there, or else people of this name, or else a new one."""
         known = [learner for learner in self.known if learner.casefold() == as_folder(name).casefold()]
-        return next(iter(known or self._people_named(key_of(name))), as_folder(name))
+        return known or self._people_named(key_of(name)) or [as_folder(name)]
 
     def _ask(self, claim: Claim, why: str, guess: str = "") -> None:
         if claim.place not in self.answered:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 
 from course_lib.school.classroom.collecting.platforms import PLATFORMS, Platform
-from course_lib.school.classroom.collecting.words import name_among
+from course_lib.school.classroom.collecting.words import VOWEL_SIGNS, name_among
 from course_lib.school.lessons.course import lessons
 
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")}
@@ -127,7 +127,7 @@ def written(name: str) -> str:
 
 def as_folder(name: str) -> str:
     """A name with letters of any language, digits, dots and lines in it: never a path, on no system a device."""
-    safe = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", name)).strip("._-")
+    safe = re.sub(rf"[^\w.{VOWEL_SIGNS}-]+", "_", unicodedata.normalize("NFC", name)).strip("._-")
     if len(safe) > LONGEST:
         safe = f"{safe[: LONGEST - 9]}_{sha256(safe.encode()).hexdigest()[:8]}"
     return f"{safe}_" if safe.lower().partition(".")[0] in DEVICES else safe

@@ -97,8 +97,13 @@ PEOPLE = _folded(_NUMBERED)
 PARTICLES = _folded(_PARTICLES)
 """Words that are dropped right behind a word for a copy, and nowhere else: `Kopie von 07`, but Anna von Berg."""
 
+VOWEL_SIGNS = "".join(
+    letter for letter in map(chr, range(0x300, 0xABFF)) if unicodedata.category(letter) in ("Mn", "Mc")
+)
+"""Signs that are part of a letter: without them two Hindi names would be one. `\\w` does not know them."""
 TOKEN = re.compile(
-    rf"(?:(?<![^\W_])(?:{'|'.join(_NUMBERED.split())})[\W_]*\d+)(?![^\W_])|[^\W_]+", re.IGNORECASE
+    rf"(?:(?<![^\W_])(?:{'|'.join(_NUMBERED.split())})[\W_]*\d+)(?![^\W_])|(?:[^\W_]|[{VOWEL_SIGNS}])+",
+    re.IGNORECASE,
 )
 """A word, or somebody who is known by a number alone: `student 07`, `Group 3`."""
 NUMBERED = re.compile(r"(?P<word>[^\W\d_]*?)(?P<number>\d*)")

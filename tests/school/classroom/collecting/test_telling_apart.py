@@ -111,6 +111,15 @@ def test_an_answer_that_can_be_no_folder_is_asked_again() -> None:
     assert "no folder" in told(place, names=Names(whose={place: ".."})).questions[0].why
 
 
+def test_an_answer_that_is_several_peoples_name_is_asked_again() -> None:
+    place = f"{NAME}.ipynb"
+    names = after(told(f"Anna Berg_11{MOODLE}", f"Anna Berg_12{MOODLE}"))
+    names.whose[place] = "Anna Berg"
+    assert "Anna_Berg_11, Anna_Berg_12" in told(place, names=names).questions[0].why
+    names.whose[place] = "anna_berg_12"
+    assert told(place, names=names).learners == {place: "Anna_Berg_12"}
+
+
 def test_the_same_names_in_another_order_are_asked_about_with_the_one_that_is_known() -> None:
     names = after(told("Jürgen_Müller/x.ipynb"))
     result = told("Müller Jürgen/x.ipynb", "Müller Anna/x.ipynb", names=names)

@@ -61,6 +61,8 @@ def whose(path: str) -> str:
         (f"{NAME}_2026.ipynb", ""),
         (f"exercises/ex{NAME}.ipynb", ""),
         ("Zoe\u0308/x.ipynb", "Zoë"),
+        ("प्रिया/x.ipynb", "प्रिया"),
+        (f"{NAME}_สมชาย.ipynb", "สมชาย"),
         ("anna.tar.gz", "anna"),
         (f"{NAME}.ipynb.txt", ""),
     ],
