@@ -141,3 +141,9 @@ def test_what_teams_and_brightspace_pack_for_one_person_is_one_persons() -> None
         "Working files/Anna/Eager loading/x.ipynb",
         "1-2 - Ben - Mar 1, 2026 1200 PM/x.ipynb", "1-2 - Ben - Mar 2, 2026 100 PM/x.ipynb",
     ))) == {"Anna", "Ben"}  # fmt: skip
+
+
+def test_a_word_for_everybody_in_an_unknown_language_is_no_persons_name() -> None:
+    names = after(told(*(f"Nobody_{number}{MOODLE}" for number in (1, 2, 3))))
+    later = told(*(f"Nobody_{number}{MOODLE}" for number in (7, 8, 9)), names=names, lesson=NEXT)
+    assert (whose(later), later.questions) == (["Nobody_7", "Nobody_8", "Nobody_9"], [])
