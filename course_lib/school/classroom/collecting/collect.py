@@ -140,9 +140,8 @@ def _claims(found: list[Found], parts: Mapping[str, Part]) -> Iterator[Claim]:
     for each in found:
         place = each.file.place
         owner = each.owner
-        inside = (
-            next(naming_folders(place, around), "") in crowded and owner is not None and not owner.platform
-        )
+        folder = owner.loose if owner and owner.platform else next(naming_folders(place, around), "")
+        inside = owner is not None and folder in crowded
         guess = (_inner_name(place, around) if inside else "") or ("" if owner else _guess(each, parts))
         yield Claim(place.as_posix(), digest_of(each.file.content)[:DIGITS], owner, inside, guess)
 

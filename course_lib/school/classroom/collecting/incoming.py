@@ -1,5 +1,6 @@
 """What learners handed in, as it lies in a folder or an archive: every file, and how new it is."""
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -30,10 +31,11 @@ def _each_at_its_own(files: list[File]) -> Iterator[File]:
     """A zip can have two files of one name, and `anna.zip` lie beside a folder `anna`: the second gets a number."""
     taken: set[PurePosixPath] = set()
     for file in files:
-        place, number = file.place, 1
+        own = PurePosixPath(unicodedata.normalize("NFC", file.place.as_posix()))
+        place, number = own, 1
         while place in taken:
             number += 1
-            place = file.place.with_name(f"{file.place.stem} ({number}){file.place.suffix}")
+            place = own.with_name(f"{own.stem} ({number}){own.suffix}")
         taken.add(place)
         yield replace(file, place=place)
 

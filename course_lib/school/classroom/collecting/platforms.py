@@ -31,7 +31,8 @@ class Platform:
     """One form of one platform.
 
     `by_assignment`: the same learner has another number in the next lesson. `always_numbered`: the number is all that
-    names a learner. `draft`: what lies there was not handed in, and counts where nothing else does.
+    names a learner. `draft`: what lies there was not handed in, and counts where nothing else does. `loose`: a folder
+    of anybody's may look like that, such as one around a whole class.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Platform:
     by_assignment: bool = False
     always_numbered: bool = False
     draft: bool = False
+    loose: bool = False
 
     def search(self, path: str) -> re.Match[str] | None:
         if not self.pattern:
@@ -103,6 +105,7 @@ PLATFORMS = (
             ("bergannalena_4711_text.html", "bergannalena", "4711"),
             (f"bergannalena_4711_9001_07/{FILE}", "bergannalena", "4711"),
         ),
+        loose=True,
     ),
     Platform(
         "Blackboard", "github.com/kwurst/bb-file-cleanup, README; nbgrader's documentation of zip_collect",
@@ -131,6 +134,7 @@ PLATFORMS = (
             (f"Team 12/Berg_Anna_aberg_12345/{FILE}", "Berg Anna", "12345"),
             (f"Berg_Anna_aberg_12345/Late Submission - {FILE}", "Berg Anna", "12345"),
         ),
+        loose=True,
     ),
     Platform(
         "Sakai", "scripts of teachers on GitHub that read its `Submission attachment(s)`; flat form: one README there",

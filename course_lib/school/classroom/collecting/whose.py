@@ -32,7 +32,8 @@ STAMP = re.compile(r"(?<!\d)(20\d{12})(?!\d)")
 class Owner:
     """Who a path names. `place` is where it does: two owners of one name at one place are one person.
 
-    `number` is the platform's. `seconds` and `version` say how new the file is, where the path does.
+    `number` is the platform's. `seconds` and `version` say how new the file is, where the path does. `loose` is the
+    folder that looks like a platform's, and may be another one.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Owner:
     version: int = 0
     by_assignment: bool = False
     always_numbered: bool = False
+    loose: str = ""
 
     @property
     def folder(self) -> str:
@@ -68,7 +70,8 @@ def owner_of(
     path = unicodedata.normalize("NFC", place.as_posix())
     for platform in PLATFORMS:
         found = platform.search(path)
-        if found and (owner := _by_platform(platform, found, lists or {})):
+        owner = _by_platform(platform, found, lists or {}) if found else None
+        if owner and not (owner.loose in around or (platform.loose and not name_among(owner.name))):
             return owner
     folder = next(naming_folders(place, around), "")
     seconds = _stamped(place.name)
@@ -100,6 +103,7 @@ def _by_platform(platform: Platform, found: re.Match[str], lists: Lists) -> Owne
         _stamped(PurePosixPath(found.string).name) if seconds is None else seconds,
         DRAFT if platform.draft else int(part.get("version") or 0),
         platform.by_assignment and listed is None, platform.always_numbered,
+        found.string[: found.end()] if platform.loose else "",
     )  # fmt: skip
 
 
@@ -222,18 +226,44 @@ def folders_around(places: Iterable[PurePosixPath]) -> tuple[set[str], set[str]]
 
     A learner can have folders of their own, so most folders side by side must look like that.
     """
-    around: set[str] = set()
-    plain = [place for place in places if not _is_of_platform(place)]
+    places = list(places)
+    around, perhaps = _loose_ones(places)
+    plain = [place for place in places if not _is_of_platform(place, around)]
     while True:
         below = _below(plain, around)
         wide = {top for top, names in below.items() if len(names) > 1}
         if not wide or 2 * len(wide) <= len(below):
-            return around, wide | _perhaps_around(plain, below, around)
+            return around, perhaps | wide | _perhaps_around(plain, below, around)
         around |= wide
 
 
-def _is_of_platform(place: PurePosixPath) -> bool:
-    owner = owner_of(place)
+def _loose_ones(places: list[PurePosixPath]) -> tuple[set[str], set[str]]:
+    """Folders that look like one learner's on a platform, and have the names of many below them; or of two."""
+    below: dict[str, set[str]] = {}
+    for place in places:
+        owner = owner_of(place)
+        folder = owner.loose if owner else ""
+        if folder and folder != place.as_posix():
+            below.setdefault(folder, set()).update(_named_below(place, {folder, *_above(folder)}))
+    wide = {folder for folder, names in below.items() if len(names) > 1}
+    if 2 * len(wide) <= len(below):
+        return set(), wide
+    many = {folder for folder in wide if len(below[folder]) > 2}
+    return many, wide - many
+
+
+def _above(folder: str) -> set[str]:
+    return {above.as_posix() for above in PurePosixPath(folder).parents}
+
+
+def _named_below(place: PurePosixPath, around: Collection[str]) -> set[str]:
+    inner = next(naming_folders(place, around), "")
+    named = _in_folder(PurePosixPath(inner).name) if inner else name_beside_lesson(place.name)
+    return {key_of(named)} if named else set()
+
+
+def _is_of_platform(place: PurePosixPath, around: Collection[str]) -> bool:
+    owner = owner_of(place, around=around)
     return owner is not None and bool(owner.platform)
 
 
@@ -241,10 +271,8 @@ def _below(places: list[PurePosixPath], around: Collection[str]) -> dict[str, se
     """For each outermost folder that names somebody, the people who are named below it."""
     below: dict[str, set[str]] = {}
     for place in places:
-        top, *inner = [*naming_folders(place, around), ""]
-        if top:
-            named = _in_folder(PurePosixPath(inner[0]).name) if inner[0] else name_beside_lesson(place.name)
-            below.setdefault(top, set()).update({key_of(named)} if named else set())
+        if top := next(naming_folders(place, around), ""):
+            below.setdefault(top, set()).update(_named_below(place, {*around, top}))
     return below
 
 

@@ -134,3 +134,14 @@ def test_one_learner_with_folders_of_their_own_is_asked_about() -> None:
 def test_names_that_may_be_anything_in_the_only_folder_are_asked_about() -> None:
     assert around("Kurz/anna.ipynb", "Kurz/ben.ipynb") == (set(), {"Kurz"})
     assert around("anna/a.ipynb", "anna/b.ipynb") == (set(), set())
+
+
+def test_a_folder_around_a_class_that_looks_like_a_learners_on_a_platform_is_none() -> None:
+    for folder in ("Anna_Class_SS26_12345", "informatik_12_34_export"):
+        paths = [f"{folder}/{name}/x.ipynb" for name in ("anna", "ben", "eva")]
+        assert around(*paths) == ({folder}, set())
+        assert around(*paths[:2]) == (set(), {folder})
+        owner = owner_of(PurePosixPath(paths[0]), around={folder})
+        assert owner is not None
+        assert owner.name == "anna"
+    assert whose("week_7_lesson_07/07_eager_loading_anna.ipynb") == "anna"
