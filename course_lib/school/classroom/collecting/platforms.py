@@ -45,9 +45,9 @@ class Platform:
     loose: bool = False
 
     def search(self, path: str) -> re.Match[str] | None:
-        if not self.pattern:
-            return None
-        return re.search(self.pattern, path, re.IGNORECASE)
+        """The first place that fits; of a loose form the last, as the folder around it may look the same."""
+        found = [*re.finditer(self.pattern, path, re.IGNORECASE)] if self.pattern else []
+        return found[-1 if self.loose else 0] if found else None
 
 
 FILE = "07_eager_loading.ipynb"
@@ -132,6 +132,7 @@ PLATFORMS = (
             (f"Berg_Anna_aberg_12345/{FILE}", "Berg Anna", "12345"),
             (f"Berg_Anna_aberg_12345/20260301120000_{FILE}", "Berg Anna", "12345"),
             (f"Team 12/Berg_Anna_aberg_12345/{FILE}", "Berg Anna", "12345"),
+            (f"multi_feedback_Assignment_1/Berg_Anna_aberg_12345/20260301120000_{FILE}", "Berg Anna", "12345"),
             (f"Berg_Anna_aberg_12345/Late Submission - {FILE}", "Berg Anna", "12345"),
         ),
         loose=True,

@@ -61,7 +61,7 @@ def _mended(written: Any) -> tuple[Json, list[str]]:
 def _of_format_four(written: Any) -> Json:
     """The notebook in format 4, with the format that its shape shows where it names none."""
     if not isinstance(written, dict):
-        raise Unreadable("is no notebook", SAVE_AGAIN)
+        raise Unreadable("is no notebook")
     notebook: Json = written
     number = _whole_number(notebook.get("nbformat", 3 if "worksheets" in notebook else FORMAT))
     if number is None or number > FORMAT:
