@@ -60,12 +60,12 @@ class Told:
     numbers: dict[str, str] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
 
-    def give(self, claim: Claim, learner: str, lesson: str) -> None:
+    def give(self, claim: Claim, learner: str, lesson: str, *, name: str = "") -> None:
+        """Let a notebook be this learner's, and keep the number for the next time; `name` is a teacher's answer."""
         self.learners[claim.place] = learner
-        owner = claim.owner
-        if owner is not None and learner not in self.people:
-            self.people[learner] = Person(owner.name, owner.platform, owner.number)
-        if owner is not None and owner.number:
+        owner = claim.owner or Owner(name)
+        self.people.setdefault(learner, Person(name or owner.name, owner.platform, owner.number))
+        if owner.number:
             self.numbers.setdefault(number_key(owner, lesson), learner)
 
     def ask(self, claim: Claim, why: str, guess: str = "", *, key: str) -> None:
@@ -118,8 +118,7 @@ class _Class:
         elif len(called := self._learners_called(answer)) > 1:
             self._ask(claim, f"{SEVERAL_ANSWERED}: {', '.join(called)}")
         else:
-            self.result.learners[claim.place] = called[0]
-            self.result.people.setdefault(called[0], Person(answer))
+            self.result.give(claim, called[0], self.lesson, name=answer)
         return True
 
     def _question_key(self, claim: Claim) -> str:
@@ -167,7 +166,8 @@ class _Class:
         owner = claim.owner
         if owner is None:
             return ""
-        if learner := self.names.numbers.get(number_key(owner, self.lesson)):
+        known = self.result.numbers | self.names.numbers
+        if learner := known.get(number_key(owner, self.lesson)):
             return learner
         named = self._people_named(key) if owner.by_assignment else list(self.names.learners)
         return next((each for each in named if self._is_numbered(each, owner)), "")

@@ -75,6 +75,9 @@ def test_two_of_one_name_with_new_numbers_are_asked_about() -> None:
     names = after(told(f"Anna Berg_11{MOODLE}", f"Anna Berg_12{MOODLE}"))
     result = told(f"Anna Berg_57{MOODLE}", f"Anna Berg_58{MOODLE}", names=names, lesson=NEXT)
     assert (whose(result), len(result.questions)) == ([], 2)
+    names.whose[f"Anna Berg_57{MOODLE}"] = "Anna_Berg_12"
+    answered = told(f"Anna Berg_57{MOODLE}", f"Anna Berg_57{MOODLE}2", names=names, lesson=NEXT)
+    assert (whose(answered), answered.numbers) == (["Anna_Berg_12"] * 2, {"Moodle 08 57": "Anna_Berg_12"})
     kept = told(f"Anna Berg_11{MOODLE}", f"Anna Berg_12{MOODLE}", names=names, lesson=NEXT)
     assert whose(kept) == ["Anna_Berg_11", "Anna_Berg_12"]
 
