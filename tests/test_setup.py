@@ -109,10 +109,10 @@ def test_make_supports_the_pythons_of_pyproject() -> None:
 def test_the_readme_names_only_commands_that_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), flags=re.MULTILINE))
     words = {command.__name__ for command in cli.COMMANDS} | {"class"}
-    steps = {command.__name__ for command in cli.CLASS_COMMANDS}
+    steps = {command.__name__.replace("_", "-") for command in cli.CLASS_COMMANDS}
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", read("README.md"), flags=re.MULTILINE)) <= targets
     assert set(re.findall(r"(?:^|`|/|\\)course ([a-z]+)", read("README.md"), flags=re.MULTILINE)) <= words
-    assert set(re.findall(r"course class ([a-z]+)", read("README.md"))) <= steps
+    assert set(re.findall(r"course class ([a-z-]+)", read("README.md"))) <= steps
 
 
 def test_the_first_two_commands_of_the_readme_are_the_two_commands() -> None:
