@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from course_lib.school.exercises.solutions import exercises
+from course_lib.school.kit_files import ROOT
 from course_lib.school.learner.progress import progress_of
 from course_lib.school.lessons.course import exercise_notebook
 from course_lib.school.program import cli
-from course_lib.school.program.asking import MY_COURSE, copy_at, prepare
+from course_lib.school.program.asking import copy_at, prepare
 
 KEYS = ["id", "lesson", "kind", "minutes", "hints", "wrong_answers", "points", "done"]
 
@@ -112,7 +113,7 @@ def test_the_place_of_the_copy_is_the_named_one_the_one_around_or_the_usual_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert copy_at(Path("named")) == tmp_path / "named"
-    assert copy_at(None) == MY_COURSE
+    assert copy_at(None) == ROOT / "my_course"
     monkeypatch.chdir(copy / "exercises")
     assert copy_at(None) == copy
 
