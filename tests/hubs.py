@@ -68,10 +68,14 @@ class Hub:
             token = {"Authorization": f"token {made.raise_for_status().json()['token']}"}
         with httpx.Client(base_url=self.address, headers=token, timeout=PATIENCE) as api:
             api.post(f"/hub/api/users/{user.name}/server").raise_for_status()
-            wait_for(
-                lambda: api.get(f"/hub/api/users/{user.name}").json()["servers"].get("", {}).get("ready")
-            )
+            wait_for(lambda: _is_ready(api, user.name))
         return httpx.Client(base_url=f"{self.address}/user/{user.name}", headers=token, timeout=PATIENCE)
+
+
+def _is_ready(api: httpx.Client, name: str) -> bool:
+    server = api.get(f"/hub/api/users/{name}").json()["servers"].get("")
+    assert server, f"the server of {name} has ended; hub.log says why"
+    return bool(server["ready"])
 
 
 def wait_for(look: Callable[[], object]) -> None:
@@ -167,6 +171,7 @@ def _settings(kit: Path, proxy: Path, users: list[User], ports: list[int]) -> st
     simple = (
         "c.JupyterHub.spawner_class = 'simple'\n"
         f"c.Spawner.home_dir_template = {f'{users[0].home.parent}/{{username}}'!r}\n"
+        f"c.Spawner.args.append('--ServerApp.allow_root={os.geteuid() == 0}')\n"
     )
     return (
         f"load_subconfig({str(kit / 'notebooks/teaching/hub_config.py')!r})\n"

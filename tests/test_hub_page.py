@@ -50,7 +50,7 @@ SCHEMA = fields(
     cull=fields(enabled={"type": "boolean"}, every=MAYBE_NUMBER, timeout=MAYBE_NUMBER)
     | {"required": ["enabled"]},
 )
-"""The keys that our values use, with the types that the chart's own jupyterhub/values.schema.yaml gives them (on GitHub,
+"""The keys that our values use, with the types of the chart's own jupyterhub/values.schema.yaml (on GitHub,
 jupyterhub/zero-to-jupyterhub-k8s at commit 02dd73df01bdbb6d602fed21b0be12565ab38080, a little older than the release).
 helm holds the values against the whole schema of its release before it changes anything."""
 
