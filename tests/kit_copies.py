@@ -29,14 +29,11 @@ def with_our_environment(kit: Path) -> Path:
 
 def lay_packages_into(environment: Path) -> None:
     """Put the packages of this environment into an empty one of the same Python, with what they share."""
-    for name in ("share", "etc"):
-        _copy(Path(sys.prefix, name), environment / name)
     packages = Path(sysconfig.get_path("purelib"))
-    _copy(packages, environment / packages.relative_to(sys.prefix))
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
+    there = environment / packages.relative_to(sys.prefix)
+    shutil.copytree(packages, there, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
+    for name in ("share", "etc"):  # JupyterLab writes into these files: they are no links to ours
+        shutil.copytree(Path(sys.prefix, name), environment / name, symlinks=True, dirs_exist_ok=True)
 
 
 def link_or_copy(source: str, target: str) -> None:

@@ -83,9 +83,10 @@ def clients(as_installed: object, hub: Hub, users: list[User]) -> Iterator[list[
 
 
 def files_of(kit: Path) -> dict[str, tuple[int, int]]:
-    """Every file of the kit with its time and size, but for what Python compiles where its owner runs it."""
+    """Every file of the kit with its time and size, but for what Python and JupyterLab keep there for its owner."""
     there = (path for path in kit.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in there}
+    kept = (path for path in there if path.name != "page_config.json")
+    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in kept}
 
 
 def code_cells(client: httpx.Client, lesson: str) -> list[Any]:
