@@ -96,9 +96,8 @@ class Cluster:
     def launch(self) -> None:
         if not self.rows.exists():
             self._initialise()
-        self.rows.chmod(
-            0o700
-        )  # else PostgreSQL refuses; Kubernetes opens the homes that it mounts to their group
+        # Kubernetes opens the homes that it mounts to their group, and PostgreSQL refuses such rows.
+        self.rows.chmod(0o700)
         for leftover in (self.rows / "postmaster.pid", self.log):
             leftover.unlink(missing_ok=True)
         for _ in range(3):  # another program may take the port before the server does

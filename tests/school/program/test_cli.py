@@ -237,7 +237,9 @@ def course_as(how: dict[str, Any], *words: str, **environment: str) -> "subproce
     command = [how["python"], *COURSE[1:], *words]
     options = how | {"env": how["env"] | environment}
     del options["python"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300, **options
+    )
 
 
 def test_another_user_of_a_shared_kit_works_at_home_and_writes_nothing_into_it() -> None:
