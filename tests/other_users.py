@@ -59,12 +59,3 @@ def program_of_nobody() -> Iterator[dict[str, Any]]:
             "PYTHONPATH": f"{project}{os.pathsep}{packages}",
         }
         yield {"python": python, "env": environment, "user": NOBODY, "extra_groups": []}
-
-
-def of_somebody_else(folder: Path) -> Path:
-    """A folder that you may write to, and that belongs to another user."""
-    if not is_root():
-        return Path("/tmp")
-    folder.mkdir()
-    os.chown(folder, NOBODY, -1)
-    return folder

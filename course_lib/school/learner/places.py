@@ -19,13 +19,13 @@ def own_copy(kit: Path = ROOT) -> Path:
 
 def is_shared(kit: Path = ROOT) -> bool:
     """Whether the kit is there for many: on a hub, in a folder of somebody else, or where you may write nothing."""
-    return hubs.is_here() or _is_anothers(kit) or not may_write(kit)
+    return hubs.is_here() or not (_is_mine(kit) or _is_root()) or not may_write(kit)
 
 
 def left_beside(kit: Path = ROOT) -> Path | None:
     """A copy of yours beside a kit that was your own before, and is there for many now."""
     copy = kit / NAME
-    return copy if is_shared(kit) and os.path.isdir(copy) and not _is_anothers(copy) else None  # noqa: PTH112
+    return copy if is_shared(kit) and os.path.isdir(copy) and _is_mine(copy) else None  # noqa: PTH112
 
 
 def may_write(folder: Path) -> bool:
@@ -40,8 +40,13 @@ def may_write(folder: Path) -> bool:
     return False
 
 
-def _is_anothers(folder: Path) -> bool:
-    return hasattr(os, "geteuid") and folder.stat().st_uid != os.geteuid()
+def _is_mine(folder: Path) -> bool:
+    return not hasattr(os, "geteuid") or folder.stat().st_uid == os.geteuid()
+
+
+def _is_root() -> bool:
+    """To whom no kit is another's: in a container a laptop's folder keeps the number of its owner."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _home() -> Path:
