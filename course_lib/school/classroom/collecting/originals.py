@@ -13,7 +13,7 @@ from pathlib import Path
 
 from course_lib.school.classroom.collecting.archives import File
 
-TAKEN = "taken.json"
+TAKEN, HALF = "taken.json", "half.new"
 LONGEST = 60
 
 
@@ -50,7 +50,7 @@ def keep(kept: Path, name: str, content: bytes, seconds: float) -> Path:
     while file.exists():
         number += 1
         file = kept / f"{Path(stem).stem} ({number}){Path(stem).suffix}"
-    half = kept / "half.new"
+    half = kept / HALF
     half.write_bytes(content)
     half.replace(file)
     return file
@@ -59,7 +59,8 @@ def keep(kept: Path, name: str, content: bytes, seconds: float) -> Path:
 def is_kept(kept: Path, content: bytes) -> Path | None:
     digest = digest_of(content)
     files = sorted(kept.iterdir()) if kept.is_dir() else []
-    same = (file for file in files if file.is_file() and file.stat().st_size == len(content))
+    whole = (file for file in files if file.name not in (TAKEN, HALF) and file.is_file())
+    same = (file for file in whole if file.stat().st_size == len(content))
     return next((file for file in same if digest_of(file.read_bytes()) == digest), None)
 
 

@@ -53,15 +53,18 @@ re fwd fw aw wg beadandó házi feladat megoldás végleges temă tema rezolvare
 bài tập tugas latihan การบ้าน
 """
 _PERHAPS = """
-my mine own now me mein meine neu neue neuer alt erste zweite dritte mon ma mes nouveau nouvelle vieux mi mis nuevo
-nueva viejo mio mia nuovo nuova vecchio meu minha novo nova velho mijn nieuw nieuwe oud mój moja moje nowy nowa stary
-můj nový nová starý min mitt ny nytt gammal mit gammel oma uusi vanha benim yeni eski мой моя моё новый новая новое
-старый мій моя новий нова старий 私の 新しい 我的 新 旧 내 새 one two three first second third a an the of for to in on
-at and by with from try test tests practice real good ok home class best mainly max part teil partie parte deel
-jan january feb february mar march apr april may jun june jul july aug august sep sept september oct october nov
-november dec december januar februar märz mai juni juli oktober dezember hand loading days time day name names user
-users sen son les hold fil box ders klas person people unknown nobody somebody temp tmp data database databases
-db python code sql
+my mine own now me mein meine neu neue neuer alt erste zweite dritte mon ma mes nouveau nouvelle
+vieux mi mis nuevo nueva viejo mio mia nuovo nuova vecchio meu minha novo nova velho mijn nieuw
+nieuwe oud mój moja moje nowy nowa stary můj nový nová starý min mitt ny nytt gammal mit gammel oma
+uusi vanha benim yeni eski мой моя моё новый новая новое старый мій моя новий нова старий 私の 新しい 我的
+新 旧 내 새 one two three first second third a an the of for to in on at and by with from try test tests
+practice real good ok home class best mainly max part teil partie parte deel hand loading days time
+day name names user users hold fil box ders klas person people unknown nobody somebody temp tmp data
+database databases db python code sql
+"""
+_MONTHS = """
+jan january feb february mar march apr april may jun june jul july aug august sep sept september oct
+october nov november dec december januar februar märz mai juni juli oktober dezember
 """
 _PARTICLES = """
 of de del della di do da das dos van von vom der die des la le du z ze av af fra from dari et und and și
@@ -92,7 +95,9 @@ COPY = _folded(_COPY)
 NOBODY = COPY | _folded(_KINDS)
 """Words that are dropped from both ends of a name."""
 PERHAPS = _folded(_PERHAPS)
-"""Words that name nobody where nothing else is left: Anna Neu, My Nguyen, April and May are people."""
+"""Words that name nobody where nothing else is left: Anna Neu and My Nguyen are people."""
+MONTHS = _folded(_MONTHS)
+"""Words that name nobody beside the digits of a date: Jan and April are people too."""
 PEOPLE = _folded(_NUMBERED)
 PARTICLES = _folded(_PARTICLES)
 """Words that are dropped right behind a word for a copy, and nowhere else: `Kopie von 07`, but Anna von Berg."""
@@ -135,7 +140,9 @@ def _rest(tokens: Sequence[str], *, numbers: bool) -> tuple[int, int] | None:
     while last > first and _is_dropped_behind(tokens[:last], numbers=numbers):
         last -= 1
     left = tokens[first:last]
-    return (first, last) if any(not _is_perhaps(token) for token in left) else None
+    dated = any(token.isdigit() for token in tokens)
+    named = [token for token in left if not _is_perhaps(token) and not (dated and fold(token) in MONTHS)]
+    return (first, last) if named else None
 
 
 def _is_dropped_behind(tokens: Sequence[str], *, numbers: bool) -> bool:

@@ -22,3 +22,8 @@ def test_a_note_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     assert taken_of(tmp_path) is None
     (tmp_path / "taken.json").write_text("[]", encoding="utf-8")
     assert taken_of(tmp_path) is None
+
+
+def test_what_an_interrupted_step_left_is_no_original(tmp_path: Path) -> None:
+    (tmp_path / "half.new").write_bytes(b"one")
+    assert keep(tmp_path, "x.ipynb", b"one", 0).name == "1970-01-01 00-00-00 x.ipynb"
