@@ -96,12 +96,13 @@ PLATFORMS = (
     ),
     Platform(
         "Canvas", f"{CANVAS_SOURCE} (sortable name in small letters, LATE, user, file)",
-        r"(?:^|/)(?P<name>[^\W\d_]\w*?)(?:_LATE)?_(?P<number>[1-9]\d*)_(?:[1-9]\d*_[^/]+|text\.html|link\.html)",
+        r"(?:^|/)(?P<name>[^\W\d_][\w'’-]*?)(?:_LATE)?_(?P<number>[1-9]\d*)_(?:[1-9]\d*_[^/]+|text\.html|link\.html)",
         (
             (f"bergannalena_4711_9001_{FILE}", "bergannalena", "4711"),
             ("bergannalena_LATE_4711_9455_07_eager_loading-1.ipynb", "bergannalena", "4711"),
             ("bergannalena_4711_9001_Copy of 07_eager_loading (1).ipynb", "bergannalena", "4711"),
             (f"submissions/bergannalena_4711_9001_{FILE}", "bergannalena", "4711"),
+            (f"o'brien-smithann_4711_9001_{FILE}", "o'brien-smithann", "4711"),
             ("bergannalena_4711_text.html", "bergannalena", "4711"),
             (f"bergannalena_4711_9001_07/{FILE}", "bergannalena", "4711"),
         ),

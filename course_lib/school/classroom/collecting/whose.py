@@ -126,7 +126,8 @@ def written(name: str) -> str:
     """A name as people write it: composed letters, one blank, and what stands behind a comma first."""
     name = " ".join(unicodedata.normalize("NFC", name).split())
     last, comma, first = name.partition(",")
-    return f"{first.strip()} {last.strip()}" if comma and first.strip() and "," not in first else name
+    two_names = comma and first.strip() and "," not in first and not re.search(r"\d", name)
+    return f"{first.strip()} {last.strip()}" if two_names else name
 
 
 def as_folder(name: str) -> str:
@@ -232,9 +233,25 @@ def folders_around(places: Iterable[PurePosixPath]) -> tuple[set[str], set[str]]
     while True:
         below = _below(plain, around)
         wide = {top for top, names in below.items() if len(names) > 1}
+        wide |= _counted_on(wide, below, plain)
         if not wide or 2 * len(wide) <= len(below):
             return around, perhaps | wide | _perhaps_around(plain, below, around)
         around |= wide
+
+
+def _counted_on(wide: set[str], tops: Iterable[str], places: list[PurePosixPath]) -> set[str]:
+    """`Group 2` with one learner's folder in it, where `Group 1` has those of several."""
+    groups = {_uncounted(top) for top in wide if len(_learners_folders(top, places)) > 1}
+    return {top for top in tops if _uncounted(top) in groups and _uncounted(top) != top}
+
+
+def _learners_folders(top: str, places: list[PurePosixPath]) -> set[str]:
+    inside = [place for place in places if place.as_posix().startswith(f"{top}/")]
+    return {inner for place in inside if (inner := next(naming_folders(place, {top, *_above(top)}), ""))}
+
+
+def _uncounted(folder: str) -> str:
+    return re.sub(r"\d+", "#", folder)
 
 
 def _loose_ones(places: list[PurePosixPath]) -> tuple[set[str], set[str]]:

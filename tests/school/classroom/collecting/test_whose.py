@@ -147,3 +147,17 @@ def test_a_folder_around_a_class_that_looks_like_a_learners_on_a_platform_is_non
         assert owner is not None
         assert owner.name == "anna"
     assert whose("week_7_lesson_07/07_eager_loading_anna.ipynb") == "anna"
+
+
+def test_a_group_of_one_is_a_group_where_another_has_several() -> None:
+    assert around("Group 1/anna/x.ipynb", "Group 1/ben/x.ipynb", "Group 2/cy/x.ipynb")[0] == {
+        "Group 1",
+        "Group 2",
+    }
+    files_of_one = ("student 1/a.ipynb", "student 1/b.ipynb", "student 2/x.ipynb", "student 3/x.ipynb")
+    assert around(*files_of_one)[0] == set()
+
+
+def test_a_comma_turns_two_names_round_and_no_date() -> None:
+    assert written("Berg, Anna Lena") == "Anna Lena Berg"
+    assert written("1 - Ben Lund - 2 March, 2026") == "1 - Ben Lund - 2 March, 2026"
