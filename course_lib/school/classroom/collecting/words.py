@@ -19,8 +19,8 @@ final finale finalized finished done draft drafts version versions revision rev 
 new newest latest last late working work submit submitted submission submissions solution solutions solved answer
 answers exercise exercises ex exo exercice exercices homework hw assignment assignments task tasks lab labs
 lesson lessons week notebook notebooks jupyter ipynb download downloads downloaded untitled unnamed upload
-uploads uploaded file files attachment attachments attempt backup checkpoint completed complete student students learner handed turned
-class course courses group groups team teams section my_course handin folder
+uploads uploaded file files attachment attachments attempt backup checkpoint completed complete student students
+learner handed turned class course courses group groups team teams section my_course handin folder
 folders boxes school mail mails email emails whatsapp telegram inbox outbox home
 abgabe abgaben aufgabe aufgaben übung übungen uebung uebungen hausaufgabe hausaufgaben lösung lösungen loesung lösungen
 fertig entwurf endversion letzte verspätet verspaetet spät fassung überarbeitet korrigiert kurs klasse gruppe gruppen
