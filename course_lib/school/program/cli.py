@@ -51,6 +51,9 @@ def main(words: Sequence[str] | None = None) -> int:
         return status
     except MISTAKES as error:
         return refuse(str(error))
+    except PermissionError as error:
+        place = error.filename or "A file"
+        return refuse(f"{place}: {error.strerror}. Go to a folder of your own, or name one, and try again.")
     except BrokenPipeError:  # `course progress | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -89,7 +92,12 @@ Arguments = Mapping[str, Mapping[str, Any]]
 Commands = Mapping[Callable[..., int], Arguments]
 
 HERE: Arguments = {
-    "folder": {"nargs": "?", "type": Path, "metavar": "DIR", "help": "your copy (my_course beside the kit)"}
+    "folder": {
+        "nargs": "?",
+        "type": Path,
+        "metavar": "DIR",
+        "help": "your copy (my_course beside the kit, or in your home)",
+    }
 }
 THERE: Arguments = {
     "--dir": {"dest": "folder", "type": Path, "metavar": "DIR", "help": "your copy, if it is elsewhere"}
@@ -143,7 +151,15 @@ CLASS_COMMANDS: Commands = {
     for_teachers.collect: {
         **COURSE,
         **LESSON,
-        "source": {"type": Path, "metavar": "FROM", "help": "a folder or a zip with learners' notebooks"},
+        "source": {
+            "type": Path,
+            "metavar": "FROM",
+            "help": "a folder, a zip or a tar of learners' notebooks",
+        },
+        "--dry-run": {
+            "action": "store_true",
+            "help": "say what would become of each file, and write nothing",
+        },
     },
     for_teachers.grade: {
         **COURSE,
