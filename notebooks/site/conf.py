@@ -33,5 +33,6 @@ html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_copyright = False
 html_show_sourcelink = False
+html_show_search_summary = False  # it would quote what is folded, and a page from file:// cannot fetch it
 html_use_index = False
 html_domain_indices = False

@@ -216,6 +216,20 @@ def test_search_finds_a_word_of_an_output(address: str, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text(WORD_IN)
 
 
+def test_search_quotes_no_answer_and_works_without_an_error(address: str, page: Page) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console", lambda said: errors.append(said.text) if "favicon" not in said.location["url"] else None
+    )
+    page.goto(f"{address}search.html?q=deadlock")
+    found = page.locator("#search-results")
+    expect(found.get_by_role("link", name="06 Let two transactions meet")).to_be_visible()
+    expect(found.get_by_text("Search finished")).to_be_visible()
+    expect(found).not_to_contain_text("The answer:")
+    assert errors == []
+
+
 def test_what_came_of_a_prediction_is_closed_until_somebody_opens_it(address: str, page: Page) -> None:
     page.goto(address + LESSON)
     answer = page.get_by_text("The answer: an error.")
