@@ -4,6 +4,7 @@ init(folder)                      the course folder: source/07_eager_loading/…
 release(folder, "07")             what learners get: release/07_eager_loading/07_eager_loading.ipynb
 collect(folder, handed_in, "07")  notebooks out of a folder or a zip, into submitted/ANNA/07_eager_loading/
 grade(folder, "07", tell=print)   points and pages for learners: reports/07_eager_loading/grades.csv, feedback/ANNA/…
+regrade(folder, "07")             all again with the kit's present judges, and whose verdicts changed
 report(folder, "07")              who passed what, and which misconception how many met: reports/07_eager_loading/
 
 Each is a step you may repeat. Grading runs what learners wrote, on your machine and under your name.
@@ -21,6 +22,10 @@ reporting      who passed what, and what was met
 from course_lib.school.classroom.collecting.collect import Collected, collect
 from course_lib.school.classroom.course_folder import ClassroomError, Notice, init, release
 from course_lib.school.classroom.grading.grade import Graded, grade
+from course_lib.school.classroom.grading.regrade import Regraded, regrade
 from course_lib.school.classroom.reporting.report import report
 
-__all__ = ["ClassroomError", "Collected", "Graded", "Notice", "collect", "grade", "init", "release", "report"]
+__all__ = [
+    "ClassroomError", "Collected", "Graded", "Notice", "Regraded", "collect", "grade", "init", "regrade", "release",
+    "report",
+]  # fmt: skip
