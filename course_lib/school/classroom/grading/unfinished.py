@@ -45,16 +45,16 @@ def mark_unfinished(folder: Path, name: str, student: str) -> Path:
 
 def finished(folder: Path, name: str) -> set[str]:
     """Whose newest notebook is graded, with everything that belongs to it."""
-    graded, recorded = autograded(folder, name), in_gradebook(folder, name)
+    graded = autograded(folder, name)
     begun = {path.name for path in (folder / OWN / "unfinished" / name).glob("*")}
-    return {
+    whole = {
         student
         for student, notebook in submitted(folder, name).items()
-        if student in graded
-        and student in recorded
-        and student not in begun
-        and _time_of(notebook) == _time_of(graded[student])
+        if student in graded and student not in begun and _time_of(notebook) == _time_of(graded[student])
     }
+    return whole and whole & in_gradebook(
+        folder, name
+    )  # who has graded nobody yet need not wait for nbgrader
 
 
 def _time_of(notebook: Path) -> bytes:

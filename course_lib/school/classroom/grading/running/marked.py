@@ -20,24 +20,26 @@ PATIENCE = 30.0
 
 
 class Marked:
-    """All processes with the mark `value`, and all their descendants."""
+    """All processes with the mark `value`, and all that these have started, with or without it."""
 
     def __init__(self, value: str) -> None:
         self.value = value
+        self._own: set[psutil.Process] = set()
         self._foreign: set[psutil.Process] = set()
 
     def except_present(self) -> Self:
         """The same without those that live now."""
         self._foreign |= self.there()
+        self._own.clear()
         return self
 
     def there(self) -> set[psutil.Process]:
-        """Those that live now."""
-        own = {process for process in psutil.process_iter() if self._is_ours(process)}
-        for process in list(own):
-            with suppress(psutil.Error):
-                own.update(child for child in process.children(recursive=True) if lives(child))
-        return own - self._foreign
+        """Those that live now. Each process is looked at once: what it is does not change."""
+        for process in psutil.process_iter():
+            if process not in self._own and process not in self._foreign:
+                self._place(process)
+        self._own = {process for process in self._own if lives(process)}
+        return set(self._own)
 
     def end(self) -> None:
         """Kill them all, until none is left: a new one may have been started while others were being killed."""
@@ -46,18 +48,14 @@ class Marked:
             kill(left)
             psutil.wait_procs(left, timeout=0.1)
 
-    def _is_ours(self, process: psutil.Process) -> bool:
-        """The answer for a stranger is kept: an environment changes only where a process becomes another program."""
-        if process in self._foreign:
-            return False
-        environment: dict[str, str] = {}
+    def _place(self, process: psutil.Process) -> None:
+        """One that is about to become another program has no environment for a moment: it is looked at again."""
         with suppress(psutil.Error, OSError):
             environment = process.environ()
-        if environment.get(MARK) == self.value:
-            return lives(process)
-        if environment:
-            self._foreign.add(process)
-        return False
+            if environment.get(MARK) == self.value or process.ppid() in {each.pid for each in self._own}:
+                self._own.add(process)
+            elif environment:
+                self._foreign.add(process)
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:

@@ -1,5 +1,6 @@
 """Memory, processes and files are counted as they are, and the first bound that is passed is told."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,8 +44,9 @@ def test_what_goes_beyond_a_bound_is_ended_and_the_bound_is_told(
     monkeypatch.setenv(MARK, str(tmp_path))
     (tmp_path / "file").write_bytes(bytes(4_000_000))
     with Guard(Marked(str(tmp_path)), tmp_path, bounds) as guard:
-        process = psutil.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
-        wait_for(lambda: not lives(process))
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+        known = psutil.Process(process.pid)
+        wait_for(lambda: not lives(known))
     process.wait()
     assert guard.why == told
 
@@ -54,8 +56,9 @@ def test_what_stays_within_its_bounds_is_ended_with_the_block(
 ) -> None:
     monkeypatch.setenv(MARK, str(tmp_path))
     with Guard(Marked(str(tmp_path)), tmp_path, Bounds(WIDE, 9, WIDE)) as guard:
-        process = psutil.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
-    assert not lives(process)
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+        known = psutil.Process(process.pid)
+    assert not lives(known)
     process.wait()
     assert guard.why == ""
 
