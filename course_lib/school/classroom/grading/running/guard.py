@@ -19,6 +19,9 @@ BLOCK = 4096
 """Bytes that a file takes at least, so that a million empty ones count as well."""
 
 
+ROOM = 20_000_000
+"""Bytes that have to stay free: on a full disk a right answer looks like a wrong one."""
+NO_ROOM = "the disk for temporary files is full"
 UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "bytes"))
 
 
@@ -75,7 +78,11 @@ class Guard:
             return f"it wrote more than {amount(self._bounds.files)} of files"
         if psutil.Process().memory_info().rss - self._before > self._bounds.memory / 2:
             return "it shows more than the grader can hold"
-        return ""
+        return "" if has_room(self._folder) else NO_ROOM
+
+
+def has_room(folder: Path) -> bool:
+    return bool(psutil.disk_usage(str(folder)).free >= ROOM)
 
 
 def memory_of(processes: Iterable[psutil.Process], enough: int) -> int:

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint
-from multiprocessing import forkserver
 from typing import Any
 
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
@@ -26,6 +25,8 @@ def fork_kernels(modules: Iterable[str]) -> None:
     """From now on this process forks its kernels, with these modules imported; where the system cannot, nothing."""
     if sys.platform != "linux":
         return
+    from multiprocessing import forkserver
+
     multiprocessing.set_forkserver_preload([*IMPORTED, *modules])
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or the debugger's module warns of frozen modules
     forkserver.ensure_running()

@@ -4,6 +4,7 @@ This module is imported only where notebooks are graded, because nbgrader takes 
 """
 
 import asyncio
+import errno
 import os
 import secrets
 import shutil
@@ -21,7 +22,7 @@ from nbformat.v4 import new_output
 from nbgrader.preprocessors import Execute
 from traitlets import Integer
 
-from course_lib.school.classroom.grading.running.guard import Bounds, Guard, amount
+from course_lib.school.classroom.grading.running.guard import NO_ROOM, Bounds, Guard, amount, has_room
 from course_lib.school.classroom.grading.running.marked import MARK, Marked
 from course_lib.school.classroom.results.graded_outcomes import TOO_LONG
 
@@ -63,7 +64,7 @@ class RunBounded(Execute):  # type: ignore[misc]  # nbgrader ships no types
             finally:
                 RunBounded.now = None
         if self.guard.why:
-            raise Stopped(f"{self.guard.why} ({self.begin})")
+            raise self._stopped(Stopped())
         return nb, resources
 
     def start_new_kernel(self, **options: Any) -> None:
@@ -109,7 +110,9 @@ class RunBounded(Execute):  # type: ignore[misc]  # nbgrader ships no types
                 raise Stopped from None
 
     def _stopped(self, error: Exception) -> Exception:
-        """Why the notebook ended, where it was the notebook's fault."""
+        """Why the notebook ended, where that is known better here than by who raised the error."""
+        if self.guard.why == NO_ROOM:
+            return OSError(errno.ENOSPC, NO_ROOM)
         if self.guard.why:
             return Stopped(f"{self.guard.why} ({self.begin})")
         if isinstance(error, DeadKernelError):
@@ -122,6 +125,8 @@ def _working_folder(origin: str) -> Iterator[Path]:
     """A folder with what was handed in beside the notebook, and one for temporary files; both are removed."""
     place = Path(tempfile.mkdtemp(prefix="course-grading-"))
     try:
+        if not has_room(place):
+            raise OSError(errno.ENOSPC, NO_ROOM, str(place))
         shutil.copytree(origin, place / "work")
         (place / "tmp").mkdir()
         yield place

@@ -9,7 +9,16 @@ import pytest
 from processes import wait_for
 
 from course_lib.lab.processes import lives
-from course_lib.school.classroom.grading.running.guard import BLOCK, Bounds, Guard, amount, memory_of, size_of
+from course_lib.school.classroom.grading.running import guard as guard_module
+from course_lib.school.classroom.grading.running.guard import (
+    BLOCK,
+    NO_ROOM,
+    Bounds,
+    Guard,
+    amount,
+    memory_of,
+    size_of,
+)
 from course_lib.school.classroom.grading.running.marked import MARK, Marked
 
 WIDE = 10**12
@@ -61,6 +70,13 @@ def test_what_stays_within_its_bounds_is_ended_with_the_block(
     assert not lives(known)
     process.wait()
     assert guard.why == ""
+
+
+def test_a_disk_that_fills_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_module, "ROOM", 10**15)  # no disk has so much
+    with Guard(Marked(str(tmp_path)), tmp_path, Bounds(WIDE, 9, WIDE)) as guard:
+        wait_for(lambda: guard.why)
+    assert guard.why == NO_ROOM
 
 
 def test_a_size_is_told_as_people_say_it() -> None:
