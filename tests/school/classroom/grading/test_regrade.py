@@ -9,7 +9,7 @@ from classrooms import NAME, bringing, points_in, submit
 from nbgrader.api import Gradebook
 
 from course_lib.school import classroom
-from course_lib.school.classroom.grading.unfinished import Again
+from course_lib.school.classroom.grading.workers import crew
 from course_lib.school.program.cli import main
 
 CHECK = "07-1-check"
@@ -74,11 +74,19 @@ def test_who_cannot_be_graded_now_keeps_the_verdict_and_is_named(graded: Path) -
     assert points_in(graded)["ben"] == "10.0"
 
 
-def test_an_interrupted_one_goes_on_with_those_who_are_left(graded: Path) -> None:
-    Again(graded, NAME).add("ben")
+def test_an_interrupted_one_goes_on_with_those_who_are_left(
+    graded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "MOST", 1)
+
+    def interrupts(line: str) -> None:
+        if line == "2 of 2: ben":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        classroom.regrade(graded, "07", tell=interrupts)
     told: list[str] = []
-    regraded = classroom.regrade(graded, "07", tell=told.append)
-    assert told == ["2 of 2: ben is graded, and nothing is new", "1 of 2: anna"]
-    assert regraded.earlier == ["ben"]
-    classroom.regrade(graded, "07", tell=told.append)
-    assert told[2:] == ["1 of 2: anna", "2 of 2: ben"]
+    assert classroom.regrade(graded, "07", tell=told.append).earlier == ["anna"]
+    assert told == ["1 of 2: anna is graded, and nothing is new", "2 of 2: ben"]
+    assert classroom.regrade(graded, "07").earlier == []
+    assert (graded / "reports" / NAME / "changes.csv").read_text("utf-8-sig").count("anna") == 1

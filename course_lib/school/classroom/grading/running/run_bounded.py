@@ -44,8 +44,15 @@ class RunBounded(Execute):  # type: ignore[misc]  # nbgrader ships no types
     reaction = Integer(15, help="seconds in which a kernel that was interrupted has to answer").tag(
         config=True
     )
-    now: "RunBounded | None" = None
-    """The one at work in this process."""
+    _now: "RunBounded | None" = None
+    _halted = ""
+
+    @classmethod
+    def halt(cls, why: str) -> None:
+        """Stop the notebook that runs in this process, and each that would be next."""
+        cls._halted = why
+        if cls._now:
+            cls._now.guard.stop(why)
 
     def preprocess(self, nb: Any, resources: Any, km: Any = None) -> tuple[Any, Any]:
         self.shown, self.begin = 0, "before its first cell"
@@ -55,14 +62,16 @@ class RunBounded(Execute):  # type: ignore[misc]  # nbgrader ships no types
             _working_folder(resources["metadata"]["path"]) as place,
             Guard(Marked(self.mark).except_present(), place, bounds) as self.guard,
         ):
-            RunBounded.now = self
+            RunBounded._now = self
+            if RunBounded._halted:
+                self.guard.stop(RunBounded._halted)
             try:
                 own = resources["metadata"] | {"path": str(place / "work")}
                 super().preprocess(nb, resources | {"metadata": own}, km)
             except Exception as error:
                 raise self._stopped(error) from error
             finally:
-                RunBounded.now = None
+                RunBounded._now = None
         if self.guard.why:
             raise self._stopped(Stopped())
         return nb, resources
