@@ -17,8 +17,6 @@ INTERVAL = 0.2
 """Seconds between two looks."""
 BLOCK = 4096
 """Bytes that a file takes at least, so that a million empty ones count as well."""
-
-
 ROOM = 20_000_000
 """Bytes that have to stay free: on a full disk a right answer looks like a wrong one."""
 NO_ROOM = "the disk for temporary files is full"
@@ -64,8 +62,10 @@ class Guard:
 
     def _watch(self) -> None:
         while not self._over.wait(INTERVAL):
-            there = self._marked.there()
-            self.why = self.why or self._beyond(there)
+            try:
+                self.why = self.why or self._beyond(self._marked.there())
+            except Exception as error:  # whom nobody can watch may not go on
+                self.why = f"it could not be watched ({type(error).__name__}: {error})"
             if self.why:
                 self._marked.end()
 

@@ -26,11 +26,13 @@ class Marked:
         self.value = value
         self._own: set[psutil.Process] = set()
         self._foreign: set[psutil.Process] = set()
+        self._pids: set[int] = set()
 
     def except_present(self) -> Self:
         """The same without those that live now."""
         self._foreign |= self.there()
         self._own.clear()
+        self._pids.clear()
         return self
 
     def there(self) -> set[psutil.Process]:
@@ -39,6 +41,7 @@ class Marked:
             if process not in self._own and process not in self._foreign:
                 self._place(process)
         self._own = {process for process in self._own if lives(process)}
+        self._pids = {process.pid for process in self._own}
         return set(self._own)
 
     def end(self) -> None:
@@ -52,8 +55,9 @@ class Marked:
         """One that is about to become another program has no environment for a moment: it is looked at again."""
         with suppress(psutil.Error, OSError):
             environment = process.environ()
-            if environment.get(MARK) == self.value or process.ppid() in {each.pid for each in self._own}:
+            if environment.get(MARK) == self.value or process.ppid() in self._pids:
                 self._own.add(process)
+                self._pids.add(process.pid)
             elif environment:
                 self._foreign.add(process)
 
