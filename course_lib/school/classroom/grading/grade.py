@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Self, TextIO
 
@@ -87,10 +88,12 @@ class Grading:
         waiting = [student for student in self.students if student not in done]
         if not waiting:
             return
-        self._begin()
+        bring_up_to_date(self.folder)
+        self.log.write_text("", encoding="utf-8")
         with alone(self.folder) as apart:
             crew = Crew((self.folder.resolve(), self.name), apart.resolve(), self.log.resolve())
-            crew.grade(waiting, lambda turn: self._heard(turn, graded), size=size_for(len(waiting)))
+            size = size_for(len(waiting))
+            crew.grade(waiting, lambda turn: self._heard(turn, graded), size=size, first=self._prepare)
 
     def results(self, student: str = "") -> list[Result]:
         return results_of(self.folder, self.name, self.parts, only=student)
@@ -105,10 +108,9 @@ class Grading:
         unusual = [*stops(self.folder, self.name, self.parts, results), *hanging_answers(results)]
         return Graded(table, pages(self.folder, self.name), [*self.failed, *unusual])
 
-    def _begin(self) -> None:
+    def _prepare(self) -> None:
         """PostgreSQL starts here, where it is needed: what a notebook starts ends with the notebook."""
-        bring_up_to_date(self.folder)
-        self.log.write_text("", encoding="utf-8")
+        import_module("nbgrader.api")  # for the table in the end, while the others import it too
         judges = [judge_of(check.exercise, self.name) for check in checks_of(self.parts) if check.exercise]
         if settings.database_setting() == POSTGRES or any(POSTGRES in judge.on for judge in judges):
             with suppress(postgres.PostgresUnavailable):

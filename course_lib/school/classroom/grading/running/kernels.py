@@ -3,6 +3,7 @@
 Only on Linux: a fork of a Mac's frameworks may hang, and Windows has none. There kernels are started as ever.
 """
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -83,6 +84,7 @@ class ForkedProcess:
 
 def become_kernel(words: list[str], environment: dict[str, str], folder: str, path: list[str]) -> None:
     """Be what `python -m ipykernel_launcher` would be. This runs in the new process."""
+    gc.freeze()  # what was imported stays: nobody has to look through it again
     os.setsid()
     os.chdir(folder)
     os.environ.clear()

@@ -56,7 +56,7 @@ class Worker:
     def __init__(self, place: tuple[Path, str], apart: Path, log: Path) -> None:
         folder, name = place
         self.is_alive = True
-        self._mark = Marked(apart.name)
+        self._mark = Marked(str(apart))
         with log.open("a", encoding="utf-8") as said:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", START, name, str(apart)], cwd=folder, env=nbgraders_environment(),
@@ -109,16 +109,25 @@ class Crew:
         self._waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._told: queue.SimpleQueue[Turn | ClassroomError | None] = queue.SimpleQueue()
         self._workers: dict[int, Worker] = {}
+        self._begin = threading.Event()
         self._stopped = False
 
-    def grade(self, students: Iterable[str], heard: Callable[[Turn], object], *, size: int) -> None:
-        """Grade them all, and tell `heard` each turn. Who interrupts this loses only the learners that are at work."""
+    def grade(
+        self, students: Iterable[str], heard: Callable[[Turn], object], *, size: int,
+        first: Callable[[], object] = str,
+    ) -> None:  # fmt: skip
+        """Grade them all, and tell `heard` each turn. Who interrupts this loses only the learners that are at work.
+
+        `first` is done before anybody is graded, while the others start.
+        """
         for student in students:
             self._waiting.put(student)
         threads = [threading.Thread(target=self._work, args=[number]) for number in range(size)]
         for thread in threads:
             thread.start()
         try:
+            first()
+            self._begin.set()
             self._listen(heard, size)
         finally:
             self._stop()
@@ -141,6 +150,7 @@ class Crew:
 
     def _stop(self) -> None:
         self._stopped = True
+        self._begin.set()
         for worker in list(self._workers.values()):
             worker.dismiss()
 
@@ -159,6 +169,7 @@ class Crew:
         try:
             if (why := worker.why_not()) and not self._stopped:
                 raise ClassroomError(f"nbgrader could not begin: {why}. What it said is in {self._log}.")
+            self._begin.wait()
             while worker.is_alive and not self._stopped:
                 student = self._waiting.get_nowait()
                 self._told.put(Turn(student))

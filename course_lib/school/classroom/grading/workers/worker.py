@@ -5,6 +5,7 @@ speaks to it any more, and takes a learner's notebook that is at work with it.
 """
 
 import ast
+import gc
 import json
 import logging
 import os
@@ -78,7 +79,7 @@ def _grader(name: str, apart: Path) -> Any:
     from course_lib.school.classroom.grading.running.kernels import fork_kernels
     from course_lib.school.classroom.grading.running.marked import MARK
 
-    os.environ[MARK] = apart.name
+    os.environ[MARK] = str(apart)
     fork_kernels([f"course_lib.school.judges.l{name}", *imported_by(released(Path.cwd(), name))])
     from nbgrader.apps.baseapp import NbGrader
 
@@ -89,6 +90,7 @@ def _grader(name: str, apart: Path) -> Any:
     app.raise_config_file_errors = True
     app.initialize([])
     grader = Grader(app, name, apart)
+    gc.freeze()  # what was imported stays: nobody has to look through it again
 
     def grade(student: str) -> dict[str, str]:
         log = StringIO()

@@ -24,10 +24,13 @@ worker.kill()
 WAITS = "import pathlib, time\npathlib.Path({sign!r}).touch()\ntime.sleep(60)"
 
 
-def marked() -> list[psutil.Process]:
+def marked(folder: Path) -> list[psutil.Process]:
+    """What a grading in this folder has started, and what has not ended."""
+
     def marks(process: psutil.Process) -> bool:
         with suppress(psutil.Error):
-            return MARK in process.environ() and process.status() != psutil.STATUS_ZOMBIE
+            mark = process.environ().get(MARK, "")
+            return mark.startswith(str(folder.resolve())) and process.status() != psutil.STATUS_ZOMBIE
         return False
 
     return [process for process in psutil.process_iter() if marks(process)]
@@ -41,7 +44,7 @@ def test_who_kills_the_process_that_grades_is_named_and_all_others_are_graded(re
     assert [notice.student for notice in graded.notices] == ["anna"]
     assert "the process that graded it ended. Grade again" in graded.notices[0].told
     assert points_in(ready) == {"anna": "", "ben": "10.0", "chris": "10.0"}
-    assert marked() == []
+    assert marked(ready) == []
 
 
 @only_posix
@@ -55,7 +58,7 @@ def test_ctrl_c_leaves_nothing_half_done_and_grading_goes_on(ready: Path, tmp_pa
     said, _ = first.communicate(timeout=120)
     assert first.returncode == 130
     assert "Stopped. To go on where it was: course class grade" in said
-    assert marked() == []
+    assert marked(ready) == []
     assert not (ready / "autograded/ben").exists()
     submit(ready, "ben", bringing())
     said, _ = started(ready).communicate(timeout=120)
@@ -71,7 +74,7 @@ def test_nothing_stays_behind_where_the_program_itself_is_killed(ready: Path, tm
     wait_for(sign.exists)
     program.kill()
     program.communicate()
-    wait_for(lambda: marked() == [])
+    wait_for(lambda: marked(ready) == [])
 
 
 def started(folder: Path) -> "subprocess.Popen[str]":
