@@ -30,7 +30,7 @@ def marked(folder: Path) -> list[psutil.Process]:
     def marks(process: psutil.Process) -> bool:
         with suppress(psutil.Error):
             mark = process.environ().get(MARK, "")
-            return mark.startswith(str(folder.resolve())) and process.status() != psutil.STATUS_ZOMBIE
+            return bool(mark.startswith(str(folder.resolve())) and process.status() != psutil.STATUS_ZOMBIE)
         return False
 
     return [process for process in psutil.process_iter() if marks(process)]
