@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Self, TextIO
 
@@ -110,7 +109,8 @@ class Grading:
 
     def _prepare(self) -> None:
         """PostgreSQL starts here, where it is needed: what a notebook starts ends with the notebook."""
-        import_module("nbgrader.api")  # for the table in the end, while the others import it too
+        import nbgrader.api  # noqa: F401  # for the table in the end, while the others import it too
+
         judges = [judge_of(check.exercise, self.name) for check in checks_of(self.parts) if check.exercise]
         if settings.database_setting() == POSTGRES or any(POSTGRES in judge.on for judge in judges):
             with suppress(postgres.PostgresUnavailable):
