@@ -54,6 +54,22 @@ def hand_in(folder: Path, path: str, content: bytes, *, age: float = 0) -> None:
     os.utime(file, (time.time() - age,) * 2)
 
 
+def submit(folder: Path, student: str, content: bytes) -> None:
+    """Put a notebook where collecting puts it."""
+    hand_in(folder, f"submitted/{student}/{NAME}/{NAME}.ipynb", content)
+
+
+def bringing(*sources: str) -> bytes:
+    """The right answers, after cells of the learner's own."""
+    return notebook([*map(code, sources), *answered(ANSWERS)])
+
+
+def points_in(folder: Path) -> dict[str, str]:
+    """Each learner's points, out of the table; '' where nothing was graded."""
+    text = (folder / "reports" / NAME / "grades.csv").read_text("utf-8-sig")
+    return {row["student"]: row["score"] for row in csv.DictReader(text.splitlines())}
+
+
 @dataclass
 class Round:
     """The course folder after one whole round, and what each step of it gave or told."""

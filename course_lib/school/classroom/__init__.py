@@ -4,6 +4,7 @@ init(folder)                      the course folder: source/07_eager_loading/…
 release(folder, "07")             what learners get: release/07_eager_loading/07_eager_loading.ipynb
 collect(folder, handed_in, "07")  notebooks out of a folder or a zip, into submitted/ANNA/07_eager_loading/
 grade(folder, "07", tell=print)   points and pages for learners: reports/07_eager_loading/grades.csv, feedback/ANNA/…
+regrade(folder, "07")             all again with the kit's present judges, and whose verdicts changed
 report(folder, "07")              who passed what, and which misconception how many met: reports/07_eager_loading/
 hand_back(folder, "07")           the pages for learners in one zip, as a platform takes them
 standings(folder)                 who has handed in what, what is graded, and what is returned
@@ -25,11 +26,12 @@ from course_lib.school.classroom.collecting.collect import collect
 from course_lib.school.classroom.collecting.taking import Collected
 from course_lib.school.classroom.course_folder import ClassroomError, Notice, init, release
 from course_lib.school.classroom.grading.grade import Graded, grade
+from course_lib.school.classroom.grading.regrade import Regraded, regrade
 from course_lib.school.classroom.reporting.report import report
 from course_lib.school.classroom.returning.hand_back import HandedBack, hand_back
 from course_lib.school.classroom.returning.status import Standing, standings
 
 __all__ = [
-    "ClassroomError", "Collected", "Graded", "HandedBack", "Notice", "Standing",
-    "collect", "grade", "hand_back", "init", "release", "report", "standings",
+    "ClassroomError", "Collected", "Graded", "HandedBack", "Notice", "Regraded", "Standing",
+    "collect", "grade", "hand_back", "init", "regrade", "release", "report", "standings",
 ]  # fmt: skip

@@ -97,11 +97,10 @@ def run_nbgrader(folder: Path, *words: str, heard: Callable[[str], object] | Non
 
     It has a process of its own: it changes the working folder, starts kernels, and calls alembic by its name.
     """
-    _bring_up_to_date(folder / SETTINGS)
-    own = {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUTF8": "1", "PATH": own_programs_first()}
+    bring_up_to_date(folder)
     with subprocess.Popen(
-        [sys.executable, "-m", "nbgrader", *words], cwd=folder, env=os.environ | own, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+        [sys.executable, "-m", "nbgrader", *words], cwd=folder, env=nbgraders_environment(),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
     ) as running:  # fmt: skip
         log = _listen(running, heard or str)
     if running.returncode and not heard:
@@ -109,8 +108,14 @@ def run_nbgrader(folder: Path, *words: str, heard: Callable[[str], object] | Non
     return log
 
 
-def _bring_up_to_date(settings: Path) -> None:
+def nbgraders_environment() -> dict[str, str]:
+    """The environment of a process in which nbgrader is at work."""
+    return os.environ | {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUTF8": "1", "PATH": own_programs_first()}
+
+
+def bring_up_to_date(folder: Path) -> None:
     """A course folder that an older kit made names a module that has moved; all else in it is the teacher's."""
+    settings = folder / SETTINGS
     text = settings.read_text("utf-8")
     if FORMER_MODULE in text:
         settings.write_text(text.replace(FORMER_MODULE, MODULE), encoding="utf-8", newline="\n")

@@ -166,6 +166,7 @@ CLASS_COMMANDS: Commands = {
         **LESSON,
         "--again": {"action": "store_true", "help": "also those that are graded"},
     },
+    for_teachers.regrade: {**COURSE, **LESSON},
     for_teachers.report: {**COURSE, **LESSON},
     for_teachers.hand_back: {**COURSE, **LESSON},
     for_teachers.status: {

@@ -1,8 +1,11 @@
 """Commands for a teacher, from the course folder of a class to its report, and for who writes exercises: `cut`."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from course_lib.school import classroom
 from course_lib.school.classroom import ClassroomError, Collected
@@ -87,11 +90,40 @@ def _counted(students: list[str]) -> str:
 
 def grade(folder: Path, lesson: str, again: bool) -> int:
     """run what was taken in: points, and a page for each learner (this runs learners' code)"""
-    graded = classroom.grade(folder, lesson, again=again, tell=partial(print, flush=True))
-    print(*graded.notices, f"Points: {graded.table}", sep="\n")
-    print("Pages for your learners:", *graded.pages.values(), sep="\n")
+    with _goes_on("grade", folder, lesson):
+        _show(classroom.grade(folder, lesson, again=again, tell=_shown()))
     print(f"Next: {command('report', folder, lesson)}")
     return 0
+
+
+def regrade(folder: Path, lesson: str) -> int:
+    """grade all again, as after a judge was mended, and say whose verdicts changed"""
+    with _goes_on("regrade", folder, lesson):
+        regraded = classroom.regrade(folder, lesson, tell=_shown())
+    _show(regraded.graded)
+    if regraded.earlier:
+        print(f"Graded again already before this was interrupted: {', '.join(regraded.earlier)}")
+    print(*map(str, regraded.changes) if regraded.changes else ["No verdict has changed."], sep="\n")
+    return 0
+
+
+def _shown() -> Callable[[str], object] | TextIO:
+    return sys.stdout if sys.stdout.isatty() else partial(print, flush=True)
+
+
+@contextmanager
+def _goes_on(step: str, folder: Path, lesson: str) -> Iterator[None]:
+    """Say after Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nStopped. To go on where it was: {command(step, folder, lesson)}", flush=True)
+        raise
+
+
+def _show(graded: classroom.Graded) -> None:
+    print(*graded.notices, f"Points: {graded.table}", sep="\n")
+    print("Pages for your learners:", *graded.pages.values(), sep="\n")
 
 
 def report(folder: Path, lesson: str) -> int:

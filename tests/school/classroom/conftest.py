@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,21 @@ def folder(tmp_path: Path) -> Path:
     released.parent.mkdir(parents=True)
     released.write_text(cut(SOLUTIONS / f"{NAME}.ipynb"), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def once_released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course folder in which nbgrader released lesson 07; to be copied."""
+    folder = tmp_path_factory.mktemp("released") / "class"
+    classroom.init(folder)
+    classroom.release(folder, "07")
+    return folder
+
+
+@pytest.fixture
+def ready(once_released: Path, tmp_path: Path) -> Path:
+    """A course folder of one's own, in which lesson 07 is released, gradebook and all."""
+    return shutil.copytree(once_released, tmp_path / "my class")
 
 
 @pytest.fixture

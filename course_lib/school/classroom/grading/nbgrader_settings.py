@@ -38,14 +38,15 @@ def _grade(c: Any) -> None:
 
     from course_lib.school.classroom.grading.marking import DemandPass, ForLearners
     from course_lib.school.classroom.grading.mending import MendCells
+    from course_lib.school.classroom.grading.running.run_bounded import RunBounded
 
     c.Autograde.sanitize_preprocessors = [
         of_nbgrader.ClearOutput, MendCells, of_nbgrader.OverwriteKernelspec,
         of_nbgrader.OverwriteCells, of_nbgrader.CheckCellMetadata,
     ]  # fmt: skip
-    c.Autograde.autograde_preprocessors = _with_ours(
-        Autograde.autograde_preprocessors.default(), of_nbgrader.IgnorePattern, [DemandPass]
-    )
+    steps = Autograde.autograde_preprocessors.default()
+    steps[steps.index(of_nbgrader.Execute)] = RunBounded
+    c.Autograde.autograde_preprocessors = _with_ours(steps, of_nbgrader.IgnorePattern, [DemandPass])
     c.GenerateFeedback.preprocessors = _with_ours(
         GenerateFeedback.preprocessors.default(), of_nbgrader.GetGrades, [ForLearners]
     )
@@ -59,6 +60,7 @@ def _with_ours(steps: list[Any], after: Any, ours: list[Any]) -> list[Any]:
 def _grade_gently(c: Any) -> None:
     c.KernelManager.transport_encryption = "auto"  # others on this machine cannot listen in
     c.Execute.timeout = LONGEST
+    c.Execute.shutdown_kernel = "immediate"  # its folder goes with it, so there is nothing to put in order
     c.Execute.raise_on_iopub_timeout = False
     told = "this cell did not end, and was stopped"
     c.Execute.error_on_timeout = {"ename": TOO_LONG, "evalue": told, "traceback": [f"{TOO_LONG}: {told}"]}

@@ -44,8 +44,12 @@ class Result:
     why: str = ""
     told: str = ""
 
+    @property
+    def verdict(self) -> str:
+        return f"{self.outcome}: {self.why}" if self.why else self.outcome
+
     def __str__(self) -> str:
-        return f"{SIGNS[self.outcome]} {self.outcome}" + (f": {self.why}" if self.why else "")
+        return f"{SIGNS[self.outcome]} {self.verdict}"
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,12 @@ def met(results: list[Result], *, slips: bool = False) -> list[Met]:
     return [Met(count, len(results), why or UNNAMED, examples[why]) for why, count in times]
 
 
-def results_of(folder: Path, name: str, parts: Mapping[str, Part]) -> list[Result]:
-    """The outcomes of all graded notebooks of a lesson, learner by learner."""
+def results_of(folder: Path, name: str, parts: Mapping[str, Part], *, only: str = "") -> list[Result]:
+    """The outcomes of all graded notebooks of a lesson, learner by learner, or those of one learner."""
     return [
         _result(student, part, cell)
         for student, notebook in autograded(folder, name).items()
+        if only in ("", student)
         for part, cell in _checks_in(notebook, parts)
     ]
 

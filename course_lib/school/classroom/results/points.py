@@ -25,6 +25,20 @@ def points_of(folder: Path, name: str) -> dict[str, dict[str, float]]:
         }
 
 
+def in_gradebook(folder: Path, name: str) -> set[str]:
+    """Who has points in the gradebook: a grading that was interrupted leaves some that have none."""
+    if not _has_gradebook(folder):
+        return set()
+    from nbgrader.api import Gradebook
+
+    with Gradebook(_address(folder)) as book:
+        return {
+            each.student_id
+            for each in book.assignment_submissions(name)
+            if any(grade.auto_score is not None for page in each.notebooks for grade in page.grades)
+        }
+
+
 def table_of_points(folder: Path, name: str, checks: list[Part]) -> list[list[Any]]:
     """A line for each learner of the course. No points stand where nothing was graded: a zero is earned."""
     points, handed_in = points_of(folder, name), submitted(folder, name)
@@ -56,4 +70,4 @@ def _has_gradebook(folder: Path) -> bool:
 
 
 def _address(folder: Path) -> str:
-    return f"sqlite:///{(folder / GRADEBOOK).resolve()}"
+    return f"sqlite:///{(folder / GRADEBOOK).resolve()}?timeout=60"  # another program may be writing

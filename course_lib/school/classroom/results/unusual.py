@@ -16,7 +16,7 @@ def odd_cells(folder: Path, name: str, parts: Mapping[str, Part]) -> list[Notice
     return [
         Notice(student, told)
         for student, notebook in submitted(folder, name).items()
-        for told in oddities(cells_of(notebook.read_bytes()), parts)
+        for told in _odd(notebook, parts)
     ]
 
 
@@ -34,6 +34,14 @@ def hanging_answers(results: list[Result]) -> list[Notice]:
     """The answers that a check stopped: their exercises have no points, and all else is graded."""
     told = "the answer did not end, and was stopped by the check."
     return [Notice(each.student, f"{each.exercise}: {told}") for each in results if each.why == RUNS_FOR_EVER]
+
+
+def _odd(notebook: Path, parts: Mapping[str, Part]) -> list[str]:
+    """What grading could not read either cannot be looked at."""
+    try:
+        return list(oddities(cells_of(notebook.read_bytes()), parts))
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return ["what was handed in cannot be read as a notebook."]
 
 
 def _hung(cells: list[Cell], parts: Mapping[str, Part]) -> Iterator[str]:
@@ -68,4 +76,4 @@ def _without_outcome(results: list[Result]) -> list[Notice]:
 def _reason(why: str) -> str:
     if why == NO_OUTCOME:
         return "the check told no outcome, or more than its own. Look for a cell that changes check or grade."
-    return f"the check was stopped by {why}."
+    return f"the check was stopped by {why.rstrip(': ')}."
