@@ -4,12 +4,12 @@ import os
 import sys
 from pathlib import Path
 
-from course_lib.school.kit_files import ROOT
+from course_lib.school.kit_files import IS_REPOSITORY, ROOT
 from course_lib.school.learner import copies
 from course_lib.school.learner.files import WorkspaceError
 
-MY_COURSE = ROOT / "my_course"
-"""Where a learner's own copy is made when no other place is named."""
+MY_COURSE = (ROOT if IS_REPOSITORY else Path.home()) / "my_course"
+"""Where a learner's own copy is made when no other place is named: beside the kit, or at home where a wheel has it."""
 COPY_SHOWN = "COURSE_COPY"
 """The variable in which JupyterLab tells its notebooks and terminals which copy it shows."""
 
