@@ -7,7 +7,7 @@ from pathlib import Path
 from course_lib.lab.kit_root import PACKAGE, kit_root
 
 ROOT = kit_root()
-IS_REPOSITORY = ROOT == PACKAGE.parent
+IS_REPOSITORY = kit_root() == PACKAGE.parent
 """False where a wheel was installed: it has the lessons, and not what they are made and tested with."""
 NOTEBOOKS = ROOT / "notebooks"
 """The lessons."""
