@@ -12,7 +12,15 @@ def environment(folder: Path, *packages: str) -> Path:
     """Make one and install packages with pip; gives the folder of its programs."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     programs = folder / PROGRAMS
-    words = [programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+    words = [
+        str(programs / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        *packages,
+    ]
     subprocess.run(words, check=True)
     return programs
 
