@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 PATIENCE = 300.0  # seconds; an answer takes less than ten
@@ -19,8 +20,8 @@ def run_cells(client: httpx.Client, notebook: str, *cells: str) -> list[list[Any
     asked = {"path": notebook, "name": PurePosixPath(notebook).name, "type": "notebook"}
     session = client.post("/api/sessions", json=asked | {"kernel": {"name": "python3"}})
     made = session.raise_for_status().json()
-    address = _address(client, f"/api/kernels/{made['kernel']['id']}/channels")
-    outputs = asyncio.run(_run_cells(address, cells))
+    request = _request(client, f"/api/kernels/{made['kernel']['id']}/channels")
+    outputs = asyncio.run(_run_cells(request, cells))
     client.delete(f"/api/sessions/{made['id']}").raise_for_status()
     return outputs
 
@@ -29,16 +30,17 @@ def run_in_terminal(client: httpx.Client, line: str, *, until: str, folder: str 
     """Type a line into a new terminal; all that it shows until the text `until` has come."""
     terminal = client.post("/api/terminals", json={"cwd": folder} if folder else {})
     name = terminal.raise_for_status().json()["name"]
-    return asyncio.run(_run_in_terminal(_address(client, f"/terminals/websocket/{name}"), line, until))
+    return asyncio.run(_run_in_terminal(_request(client, f"/terminals/websocket/{name}"), line, until))
 
 
-def _address(client: httpx.Client, path: str) -> str:
-    token = client.headers["Authorization"].removeprefix("token ")
-    return f"{str(client.base_url).rstrip('/').replace('http', 'ws', 1)}{path}?token={token}"
+def _request(client: httpx.Client, path: str) -> HTTPRequest:
+    """The token goes into a header: a hub's servers take none out of an address."""
+    address = f"{str(client.base_url).rstrip('/').replace('http', 'ws', 1)}{path}"
+    return HTTPRequest(address, headers={"Authorization": client.headers["Authorization"]})
 
 
-async def _run_cells(address: str, cells: tuple[str, ...]) -> list[list[Any]]:
-    async with _connected(address) as socket:
+async def _run_cells(request: HTTPRequest, cells: tuple[str, ...]) -> list[list[Any]]:
+    async with _connected(request) as socket:
         return [await _run_cell(socket, cell) for cell in cells]
 
 
@@ -65,9 +67,9 @@ async def _run_cell(socket: WebSocketClientConnection, cell: str) -> list[Any]:
                 return outputs
 
 
-async def _run_in_terminal(address: str, line: str, until: str) -> str:
+async def _run_in_terminal(request: HTTPRequest, line: str, until: str) -> str:
     shown = ""
-    async with asyncio.timeout(PATIENCE), _connected(address) as socket:
+    async with asyncio.timeout(PATIENCE), _connected(request) as socket:
         await socket.write_message(json.dumps(["stdin", f"{line}\r"]))
         while until not in shown:
             kind, *text = json.loads(await socket.read_message() or "")
@@ -76,9 +78,9 @@ async def _run_in_terminal(address: str, line: str, until: str) -> str:
 
 
 @asynccontextmanager
-async def _connected(address: str) -> AsyncIterator[WebSocketClientConnection]:
+async def _connected(request: HTTPRequest) -> AsyncIterator[WebSocketClientConnection]:
     """A socket that is closed on both sides when the block has ended."""
-    socket = await websocket_connect(address)
+    socket = await websocket_connect(request)
     try:
         yield socket
     finally:

@@ -66,10 +66,10 @@ def lab_with_a_kernel(address: str) -> Iterator[httpx.Client]:
 def processes_of(parent: psutil.Process) -> list[psutil.Process]:
     """The process and its descendants, without the watcher of the PostgreSQL server that all programs share."""
     there = [parent, *parent.children(recursive=True)]
-    return [process for process in there if watcher.__file__ not in _words(process)]
+    return [process for process in there if watcher.__file__ not in words_of(process)]
 
 
-def _words(process: psutil.Process) -> list[str]:
+def words_of(process: psutil.Process) -> list[str]:
     """None for one that has ended and whom nobody has asked yet how."""
     with suppress(psutil.Error):
         return list(process.cmdline())

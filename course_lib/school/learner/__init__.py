@@ -1,6 +1,8 @@
 """The learner's own copy of the course, and what it remembers.
 
 copies           the copy: made, updated, reset, and never overwritten
+places           where it lies: beside the kit, or at home where the kit is there for many
+hubs             JupyterHub: whether we are on one, and where it opens a notebook
 files            its files, written so that nothing is lost
 merging          a notebook that both the learner and the kit have changed
 new_names        exercise notebooks under the names that they had before

@@ -57,6 +57,9 @@ def main(words: Sequence[str] | None = None) -> int:
         return status
     except MISTAKES as error:
         return refuse(str(error))
+    except PermissionError as error:
+        place = error.filename or "A file"
+        return refuse(f"{place}: {error.strerror}. Go to a folder of your own, or name one, and try again.")
     except BrokenPipeError:  # `course progress | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -95,7 +98,12 @@ Arguments = Mapping[str, Mapping[str, Any]]
 Commands = Mapping[Callable[..., int], Arguments]
 
 HERE: Arguments = {
-    "folder": {"nargs": "?", "type": Path, "metavar": "DIR", "help": "your copy (my_course beside the kit)"}
+    "folder": {
+        "nargs": "?",
+        "type": Path,
+        "metavar": "DIR",
+        "help": "your copy (my_course beside the kit, or in your home)",
+    }
 }
 THERE: Arguments = {
     "--dir": {"dest": "folder", "type": Path, "metavar": "DIR", "help": "your copy, if it is elsewhere"}

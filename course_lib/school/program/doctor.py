@@ -14,8 +14,8 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from course_lib.school.kit_files import ROOT
-from course_lib.school.learner.copies import find
+from course_lib.school.learner import hubs
+from course_lib.school.program.asking import copy_at
 
 PORTS = range(8888, 8939)  # the ports that `course lab` tries, one after the other
 
@@ -108,12 +108,15 @@ def notebook_kernel() -> str:
 
 def write_access() -> str:
     """In the learner's own copy, or where it will be made."""
-    with tempfile.TemporaryFile(dir=find() or ROOT) as file:
+    copy = copy_at(None)
+    with tempfile.TemporaryFile(dir=copy if copy.is_dir() else copy.parent) as file:
         file.write(b"a learner's answer")
     return "your notebooks can be written"
 
 
 def free_port() -> str:
+    if hubs.is_here():
+        return "none is needed: the hub shows your notebooks"
     free = next(filter(port_is_free, PORTS), None)
     if free is None:
         raise RuntimeError(f"all ports from {PORTS[0]} to {PORTS[-1]} are taken")
@@ -132,7 +135,7 @@ CHECKS = (
     Check(
         "notebook kernel", notebook_kernel, "start with `course lab`; `jupyter kernelspec list` shows them"
     ),
-    Check("write access", write_access, "copy the kit to a folder of your own"),
+    Check("write access", write_access, "make a copy in a folder of your own: course start DIR"),
     Check("port", free_port, "end one of those programs, or choose a port: course lab --port 9000"),
 )
 

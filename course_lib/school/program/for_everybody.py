@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from course_lib.school.kit_files import IS_REPOSITORY, PROGRAMS, ROOT, own_programs_first
+from course_lib.school.learner import hubs, places
 from course_lib.school.program.asking import COPY_SHOWN, copy_at, prepare, refuse
 from course_lib.school.program.doctor import PORTS, examine, port_is_free, report
 
@@ -41,27 +42,35 @@ STEPS = {
 }
 ON_REQUEST = {
     "browser": "pytest -m browser tests/browser",
+    "hub": "pytest -m hub tests/hub",
     "mutants": "pytest -n 2 -m mutants tests/mutants tests/school/judges",
     "places": "pytest -m places tests/places",
     "release": "pytest -m release tests/release",
 }
-"""Run only where they are named: the browser is no part of the kit's environment, mutants are many, and places and
-release get other people's programs from the network."""
+"""Run only where they are named: a browser, a JupyterHub and other people's readers of our files are no part of the
+kit's environment; mutants are many."""
 
 
 def lab(folder: Path | None, port: int, no_browser: bool) -> int:
-    """open the first lesson in JupyterLab, in your own copy of the course; Ctrl-C ends it"""
+    """open the first lesson in JupyterLab, in your own copy of the course; Ctrl-C ends it (on a hub: where to click)"""
     _prefer_this_environment()
     for finding in examine():
         if not finding.ok:
             print(finding, flush=True)
     copy = copy_at(folder)
     print(*prepare(copy), sep="\n", flush=True)
+    if hubs.is_here():
+        print("", *hubs.where_to_click(copy / FIRST_LESSON), sep="\n")
+        return 0
+    return _open(copy, port, browser=not no_browser and _has_display())
+
+
+def _open(copy: Path, port: int, *, browser: bool) -> int:
+    """Run JupyterLab on the copy until it is ended."""
     _offer_own_programs(copy)
     from jupyterlab.labapp import LabApp
 
     token = secrets.token_hex(16)
-    browser = not no_browser and _has_display()
     server = LabApp.initialize_server(_jupyter_options(copy, port, token, browser=browser))
     _end_on_every_signal()
     address = f"http://127.0.0.1:{server.port}{_first_page(copy)}?token={token}"
@@ -71,7 +80,9 @@ def lab(folder: Path | None, port: int, no_browser: bool) -> int:
 
 
 def test(steps: Sequence[str]) -> int:
-    """check the kit: code, types, tests, lessons; or only the STEPs named (browser and mutants run only so)"""
+    """check the kit: code, types, tests, lessons; or only the STEPs named (browser, hub and mutants run only so)"""
+    if not places.may_write(ROOT):
+        return refuse(f"The kit in {ROOT} is there for many: only who may write there can check it.")
     _prefer_this_environment()
     os.environ.setdefault(
         "COURSE_ROWS", "100000"

@@ -147,7 +147,8 @@ def test_a_lesson_without_a_note_has_no_vote_cards() -> None:
 
 
 def test_every_lesson_but_the_first_has_one_note() -> None:
-    assert sorted(path.stem for path in TEACHING.glob("*.md")) == [lesson.name for lesson in LESSONS]
+    notes = {path.stem for path in TEACHING.glob("*.md")} - {"hub"}  # that page is about no lesson
+    assert sorted(notes) == [lesson.name for lesson in LESSONS]
 
 
 SPOILT: list[tuple[Fault, str, str, str]] = [

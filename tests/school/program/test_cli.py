@@ -3,20 +3,25 @@
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from jupyter_servers import run_cells, run_in_terminal
-from processes import assert_all_end, lab_with_a_kernel, only_posix, processes_of, started, wait_for
+from other_users import program_of_nobody
+from processes import assert_all_end, lab_with_a_kernel, only_posix, processes_of, started, wait_for, words_of
 
 from course_lib.lab.postgres.os_account import cache
-from course_lib.school.kit_files import ROOT
+from course_lib.school.kit_files import ROOT, own_programs_first
 from course_lib.school.program import cli, doctor
 from course_lib.school.program import for_everybody as kit
 
@@ -104,6 +109,40 @@ def test_course_is_found_in_cells_and_terminals_and_finds_the_copy_that_is_shown
     assert of_the_copy in "".join(output["text"] for output in outputs)
     assert shown.count(of_the_copy) == 2
     assert ("mine=kept" in shown) == (shell == "/bin/bash")
+
+
+@contextmanager
+def server_of_a_hub(user: str, folder: Path) -> Iterator[httpx.Client]:
+    """JupyterLab as a hub starts it for a user whose home is the folder, and who knows no other one."""
+    folder.mkdir()
+    base, token = f"/user/{user}/", secrets.token_hex(16)
+    words = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
+    words += [f"--ServerApp.base_url={base}", f"--IdentityProvider.token={token}"]
+    hub = {"JUPYTERHUB_USER": user, "JUPYTERHUB_SERVICE_PREFIX": base, "JUPYTERHUB_PUBLIC_URL": ""}
+    own = {"HOME": str(folder), "COURSE_CACHE": str(folder.parent / "cache"), "PATH": own_programs_first()}
+    with started(*words, folder=folder, **hub, **own) as (server, address):
+        site, headers = address.partition("/user/")[0], {"Authorization": f"token {token}"}
+        with httpx.Client(base_url=f"{site}{base}", headers=headers, timeout=300) as client:
+            yield client
+        there = processes_of(server)
+        os.killpg(server.pid, signal.SIGTERM)
+        assert_all_end(there)
+
+
+@only_posix
+def test_on_a_hub_two_users_have_two_copies_and_two_servers_of_postgresql(tmp_path: Path) -> None:
+    page, folders = f"lab/tree/my_course/{kit.FIRST_LESSON}", set()
+    where = "from course_lib.lab import postgres; print(postgres.shared().folder)"
+    with ExitStack() as both:
+        users = {name: both.enter_context(server_of_a_hub(name, tmp_path / name)) for name in ("anna", "ben")}
+        for name, client in users.items():
+            shown, folder = (str(outputs) for outputs in run_cells(client, "new.ipynb", "!course lab", where))
+            folders.add(folder)
+            assert f"    /user/{name}/{page}\\r\\n" in shown
+            assert "127.0.0.1" not in shown
+            assert client.get(page).status_code == 200
+            assert (tmp_path / name / "my_course" / kit.FIRST_LESSON).is_file()
+    assert len(folders) == 2
 
 
 @only_posix
@@ -215,6 +254,44 @@ def test_a_port_that_is_none_is_named(port: str, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         cli.main(["serve", f"--port={port}"])
     assert f"{port!r} is no port" in capsys.readouterr().err
+
+
+def course_as(how: dict[str, Any], *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run `course` in the kit's folder as another user."""
+    command = [how["python"], *COURSE[1:], *words]
+    options = how | {"env": how["env"] | environment}
+    del options["python"]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300, **options
+    )
+
+
+def test_another_user_of_a_shared_kit_works_at_home_and_writes_nothing_into_it() -> None:
+    written = {path: path.stat().st_mtime_ns for path in ROOT.rglob("*.ipynb")}
+    with program_of_nobody() as how:
+        home = how["env"]["HOME"]
+        for words in (["lab"], ["exercises"], ["update"], ["progress"], ["reset", "07"]):
+            told = course_as(how, *words, JUPYTERHUB_USER="anna")
+            assert told.returncode == 0, told.stderr
+        assert (Path(home) / "my_course" / kit.FIRST_LESSON).is_file()
+        wait_for(lambda: not any(home in " ".join(words_of(each)) for each in psutil.process_iter()))
+    assert written == {path: path.stat().st_mtime_ns for path in ROOT.rglob("*.ipynb")}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("slides", "07"), "slides: Permission denied. Go to a folder of your own"),
+        (("class", "init", "my_class"), "my_class: Permission denied. Go to a folder of your own"),
+        (("test", "lint"), f"The kit in {ROOT} is there for many"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_another_user_may_not_write_is_named(words: tuple[str, ...], told: str) -> None:
+    with program_of_nobody() as how:
+        finished = course_as(how, *words)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith(f"✗ {told}")
 
 
 @only_posix

@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_written_is_seen(tmp_path: Path, monkeypatch: py
         place.rmdir()
         place.touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(doctor, "ROOT", place)
+    monkeypatch.setenv("COURSE_COPY", str(place / "my_course"))
     assert not run("write access").ok
 
 

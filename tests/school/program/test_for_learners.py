@@ -5,12 +5,15 @@ import json
 from pathlib import Path
 
 import pytest
+from learner_copies import everything
 
 from course_lib.school.exercises.solutions import exercises
+from course_lib.school.kit_files import ROOT
+from course_lib.school.learner import copies, places
 from course_lib.school.learner.progress import progress_of
 from course_lib.school.lessons.course import exercise_notebook
-from course_lib.school.program import cli
-from course_lib.school.program.asking import MY_COURSE, copy_at, prepare
+from course_lib.school.program import asking, cli
+from course_lib.school.program.asking import copy_at, prepare
 
 KEYS = ["id", "lesson", "kind", "minutes", "hints", "wrong_answers", "points", "done"]
 
@@ -110,11 +113,57 @@ def test_a_mistake_gets_a_sentence_and_no_traceback(
 def test_the_place_of_the_copy_is_the_named_one_the_one_around_or_the_usual_one(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("JUPYTERHUB_USER", "JUPYTERHUB_SERVICE_PREFIX", "COURSE_COPY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     assert copy_at(Path("named")) == tmp_path / "named"
-    assert copy_at(None) == MY_COURSE
+    assert copy_at(None) == ROOT / "my_course"
     monkeypatch.chdir(copy / "exercises")
     assert copy_at(None) == copy
+
+
+@pytest.fixture
+def shared_kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A kit on a hub, beside which its owner has made a copy; the learner's home is `home`."""
+    monkeypatch.setattr(asking, "ROOT", tmp_path / "kit")
+    monkeypatch.setenv("JUPYTERHUB_USER", "anna")
+    monkeypatch.delenv("COURSE_COPY", raising=False)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    copies.start(tmp_path / "kit" / "my_course")
+    return tmp_path / "kit"
+
+
+def test_beside_a_shared_kit_nobody_works_in_the_copy_of_its_owner(
+    shared_kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in (shared_kit, shared_kit / "my_course", shared_kit / "my_course" / "exercises"):
+        monkeypatch.chdir(place)
+        assert copy_at(None) == tmp_path / "home" / "my_course"
+    assert copy_at(shared_kit / "my_course") == shared_kit / "my_course"
+
+
+@pytest.mark.parametrize(
+    "words", [("start",), ("exercises",), ("update",), ("reset", "07"), ("progress",), ("review",)]
+)
+def test_each_command_without_a_folder_takes_the_copy_at_home(
+    shared_kit: Path, tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = everything(shared_kit)
+    copies.start(tmp_path / "home" / "my_course")
+    asyncio.run(progress_of(tmp_path / "home" / "my_course").record("07.2", "passed"))
+    monkeypatch.chdir(shared_kit / "my_course")
+    assert cli.main(words) == 0
+    assert everything(shared_kit) == before
+
+
+def test_an_earlier_copy_of_ones_own_is_told_when_a_new_one_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "left_beside", lambda: tmp_path / "earlier")
+    assert prepare(tmp_path / "new")[1:] == [
+        f"An earlier copy of yours is kept: `course lab --dir '{tmp_path / 'earlier'}'` opens it."
+    ]
 
 
 def test_a_copy_that_is_there_is_only_named(copy: Path) -> None:
