@@ -26,6 +26,13 @@ def container() -> Any:
     return json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
 
 
+def test_what_the_readme_calls_a_place_is_a_line_at_its_foot() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    foot = re.findall(r"^\[(\w+)\]: ", readme, flags=re.MULTILINE)
+    assert foot == ["binder", "codespace", "site"]
+    assert set(re.findall(r"\]\[(\w+)\]", readme)) <= set(foot)
+
+
 def test_a_container_makes_the_copy_and_opens_the_lesson() -> None:
     assert container()["postCreateCommand"] == "make install && .venv/bin/course start"
     assert container()["postAttachCommand"] == ".venv/bin/course lab"

@@ -8,11 +8,12 @@ import httpx
 import nbformat
 import pytest
 from environments import environment, run
-from processes import only_posix, started
+from processes import only_posix, started, wait_for
 
 from course_lib.lab.postgres.os_account import cache
 from course_lib.school.exercises.solutions import exercises
 from course_lib.school.kit_files import ROOT
+from course_lib.school.program.doctor import port_is_free
 from course_lib.school.program.for_everybody import FIRST_LESSON
 
 pytestmark = pytest.mark.release
@@ -89,6 +90,23 @@ def test_the_first_lesson_opens(installed: Path, copy: Path) -> None:
     with started(*words, folder=copy, PYTHONPATH="", COURSE_CACHE=str(cache())) as (_, address):
         assert FIRST_LESSON in address
         assert httpx.get(address, follow_redirects=True).status_code == 200
+
+
+@only_posix
+def test_the_application_serves_rows_of_the_folder_that_one_is_in(installed: Path, tmp_path: Path) -> None:
+    port = next(filter(port_is_free, range(8200, 8300)))
+    words = (str(installed / "course"), "serve", "--port", str(port))
+    with started(*words, folder=tmp_path, PYTHONPATH="") as (_, address):
+        site = wait_for(lambda: answer(f"{address}/users"))
+    assert site.json()["items"] == []
+    assert (tmp_path / "course.db").is_file()
+
+
+def answer(address: str) -> httpx.Response | None:
+    try:
+        return httpx.get(address)
+    except httpx.TransportError:
+        return None
 
 
 def test_the_migrations_run(installed: Path, copy: Path) -> None:
