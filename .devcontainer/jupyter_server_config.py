@@ -2,9 +2,8 @@
 
 import os
 import re
-from typing import Any
 
-c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - Jupyter reads this file, and gives it that name
+c = get_config()  # noqa: F821 - Jupyter reads this file, and gives it that name
 
 if name := os.environ.get("CODESPACE_NAME"):
     domain = os.environ.get("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN", "")
