@@ -21,7 +21,8 @@ reporting      who passed what, and what was met
 returning      what learners get back, and who still waits for it
 """
 
-from course_lib.school.classroom.collecting.collect import Collected, collect
+from course_lib.school.classroom.collecting.collect import collect
+from course_lib.school.classroom.collecting.taking import Collected
 from course_lib.school.classroom.course_folder import ClassroomError, Notice, init, release
 from course_lib.school.classroom.grading.grade import Graded, grade
 from course_lib.school.classroom.reporting.report import report

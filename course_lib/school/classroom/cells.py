@@ -2,8 +2,9 @@
 
 import json
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,13 +65,13 @@ def checks_of(parts: Mapping[str, Part]) -> list[Part]:
     return [part for part in parts.values() if part.role == "check"]
 
 
-def lessons_checked(cells: list[Cell]) -> set[str]:
+def lessons_checked(cells: Sequence[Cell]) -> set[str]:
     """The numbers of the lessons whose exercises are checked in these cells."""
     code = [source_of(cell) for cell in cells if cell.get("cell_type") == "code"]
     return {number for source in code for number in CHECKED.findall(source)}
 
 
-def oddities(cells: list[Cell], parts: Mapping[str, Part]) -> Iterator[str]:
+def oddities(cells: Sequence[Cell], parts: Mapping[str, Part]) -> Iterator[str]:
     """A sentence for each marked cell that is not as it was released, and what grading makes of it."""
     times = Counter(name_of(cell) for cell in cells)
     last = {name_of(cell): cell for cell in cells}
@@ -81,7 +82,7 @@ def oddities(cells: list[Cell], parts: Mapping[str, Part]) -> Iterator[str]:
             yield f"{part} stands there {times[part.name]} times, as after splitting or pasting it. {_of_copies(part)}"
         elif last[part.name].get("cell_type") != "code":
             yield f"{part} is no code cell any more. It is graded as code."
-        elif part.locked and source_of(last[part.name]).strip() != part.source.strip():
+        elif part.locked and _as_compared(source_of(last[part.name])) != _as_compared(part.source):
             yield f"{part} was changed. The original is graded."
 
 
@@ -90,10 +91,20 @@ def source_of(cell: Cell) -> str:
     return source if isinstance(source, str) else "".join(source)
 
 
+def with_line_feeds(source: str) -> str:
+    """A text with the line ends that Python writes, whatever system saved it."""
+    return source.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def name_of(cell: Cell) -> str:
     """nbgrader's name of a marked cell, or ''."""
     marks = cell["metadata"].get("nbgrader")
     return str(marks.get("grade_id") or "") if isinstance(marks, dict) else ""
+
+
+def _as_compared(source: str) -> str:
+    """Line ends and the composition of letters are a system's and not the learner's."""
+    return unicodedata.normalize("NFC", with_line_feeds(source)).strip()
 
 
 def _role(cell: Cell) -> str:

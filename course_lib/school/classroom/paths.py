@@ -20,6 +20,11 @@ def pages(folder: Path, name: str) -> dict[str, Path]:
     return _by_learner(folder / "feedback", name, "html")
 
 
+def originals(folder: Path, name: str, learner: str) -> Path:
+    """The folder for all that a learner handed in, as it came; nbgrader does not look there."""
+    return folder / "handed_in" / name / learner
+
+
 def _by_learner(place: Path, name: str, kind: str) -> dict[str, Path]:
     return {path.parents[1].name: path for path in sorted(place.glob(f"*/{name}/{name}.{kind}"))}
 

@@ -158,7 +158,15 @@ CLASS_COMMANDS: Commands = {
     for_teachers.collect: {
         **COURSE,
         **LESSON,
-        "source": {"type": Path, "metavar": "FROM", "help": "a folder or a zip with learners' notebooks"},
+        "source": {
+            "type": Path,
+            "metavar": "FROM",
+            "help": "a folder, a zip or a tar of learners' notebooks",
+        },
+        "--dry-run": {
+            "action": "store_true",
+            "help": "say what would become of each file, and write nothing",
+        },
     },
     for_teachers.grade: {
         **COURSE,

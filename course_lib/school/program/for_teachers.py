@@ -1,17 +1,23 @@
 """Commands for a teacher, from the course folder of a class to its report, and for who writes exercises: `cut`."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from course_lib.school import classroom
-from course_lib.school.classroom import ClassroomError
+from course_lib.school.classroom import ClassroomError, Collected
+from course_lib.school.classroom.collecting.taking import Row
 from course_lib.school.classroom.course_folder import command, lesson_named
 from course_lib.school.classroom.paths import write_csv
+from course_lib.school.classroom.people import LEAVE_OUT, NAMES
 from course_lib.school.classroom.returning.gradebook_files import PLATFORMS, GradebookFile, fill, write
 from course_lib.school.classroom.returning.status import COLUMNS, row_of, table_of
 from course_lib.school.making.cutting import write_exercises
 from course_lib.school.making.slides import write_slides
 from course_lib.school.making.ways_on import write_ways_on
+
+OPEN_QUESTIONS = 3
+"""The exit status of `collect` where notebooks were taken in, and a teacher is asked about others."""
 
 
 def init(folder: Path) -> int:
@@ -31,17 +37,48 @@ def release(folder: Path, lesson: str) -> int:
     return 0
 
 
-def collect(folder: Path, lesson: str, source: Path) -> int:
-    """take in notebooks from a folder or a zip"""
-    found = classroom.collect(folder, source, lesson)
-    print(*found.notices, sep="\n", end="\n" if found.notices else "", flush=True)
+def collect(folder: Path, lesson: str, source: Path, dry_run: bool) -> int:
+    """take in notebooks from a folder, a zip or a tar; ends with 3 where a question is open"""
+    found = classroom.collect(folder, source, lesson, dry_run=dry_run)
+    if dry_run:
+        _print_table(("file", "whose", "what", "why"), [_words_of(row) for row in found.rows])
+        print("Nothing was written.")
+    else:
+        print(*found.notices, sep="\n", end="\n" if found.notices else "", flush=True)
+    if found.questions and not dry_run:
+        _ask(folder, found)
     if not found.students:
-        why = "the lines above say why" if found.notices else "there is no file in it"
+        why = "the lines above say why" if found.notices or found.questions else "there is no file in it"
         raise ClassroomError(f"nothing was taken in from {source}: {why}.")
-    print(f"Taken in from {_counted(found.students)}.")
-    print(f"All whose notebooks are here now: {_counted(found.everybody)}.")
-    print(f"Next: {command('grade', folder, lesson)}")
-    return 0
+    if not dry_run:
+        print(f"Taken in from {_counted(found.students)}.")
+        print(f"All whose notebooks are here now: {_counted(found.everybody)}.")
+        print(f"Next: {command('grade', folder, lesson)}")
+    return OPEN_QUESTIONS if found.questions else 0
+
+
+def _ask(folder: Path, found: Collected) -> None:
+    """One table of all that is unclear; names.json has a line for each, for the answer."""
+    rows = [(each.key or each.place, each.guess, each.why) for each in found.questions]
+    print("\nWhose are these? They were not taken in, and nothing of them is lost.")
+    _print_table(("file", "perhaps", "why"), rows)
+    print(
+        f"Write the learner's name behind each file in {folder / NAMES}, without a question mark, and collect again.\n"
+        f'A learner who is there already is called as in `submitted`; "{LEAVE_OUT}" leaves a file out.\n',
+        flush=True,
+    )
+
+
+def _words_of(row: Row) -> tuple[str, ...]:
+    return row.place, row.student, row.what, row.why
+
+
+def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Columns as wide as their longest entry; the last one is a sentence and may run on."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head) - 1)]
+    for row in [head, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        print("  ".join([*cells, row[-1]]).rstrip())
 
 
 def _counted(students: list[str]) -> str:

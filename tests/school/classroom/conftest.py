@@ -86,12 +86,12 @@ def round_in(folder: Path) -> Round:
         "Anna Berg_11_assignsubmission_file_": right_with_a_warning(),
         "ben": wrong_with_odd_cells(),
         "chris": hanging(),
-        "dora": broken,
         "eve": cheating(),
     }
     for student, cells in everybody.items():
         hand_in(handed_in, f"{student}/{NAME}.ipynb", notebook(cells))
     collected = classroom.collect(folder, handed_in, "07")
+    hand_in(folder, f"submitted/dora/{NAME}/{NAME}.ipynb", notebook(broken))  # as an older kit took it in
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
         book.add_student("fritz")  # of the course, and has handed nothing in
     told: list[str] = []

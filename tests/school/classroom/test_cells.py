@@ -5,7 +5,7 @@ from pathlib import Path
 from classrooms import ANSWERS, Round, answered, hand_in, notebook, place
 
 from course_lib.school import classroom
-from course_lib.school.classroom.cells import Part
+from course_lib.school.classroom.cells import Part, oddities
 
 
 def test_a_part_says_what_it_is() -> None:
@@ -35,3 +35,10 @@ def test_a_changed_check_and_a_code_cell_made_text_are_told(folder: Path, handed
         "07.1: the check cell was changed. The original is graded.",
         "07.2: the answer cell is no code cell any more. It is graded as code.",
     ]
+
+
+def test_line_ends_and_the_composition_of_letters_are_no_change() -> None:
+    parts = {"a": Part("a", "check", "x = 'é'\ny = 1\n")}
+    marked = {"cell_type": "code", "metadata": {"nbgrader": {"grade_id": "a"}}}
+    assert list(oddities([marked | {"source": "x = 'e\u0301'\r\ny = 1"}], parts)) == []
+    assert len(list(oddities([marked | {"source": "x = 'e'\ny = 1"}], parts))) == 1

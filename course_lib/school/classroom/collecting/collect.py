@@ -1,132 +1,175 @@
 """Takes in what learners handed in: for each learner the newest notebook of a lesson, and a word on all the rest."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
-from course_lib.school.classroom.cells import Part, cells_of, lessons_checked, name_of, oddities, parts_of
-from course_lib.school.classroom.collecting.incoming import File, files_in
-from course_lib.school.classroom.collecting.platforms import as_folder, name_in
+from course_lib.school.classroom.cells import Part, lessons_checked, name_of, oddities, parts_of, source_of
+from course_lib.school.classroom.collecting.archives import File
+from course_lib.school.classroom.collecting.decoding import Unreadable
+from course_lib.school.classroom.collecting.gradescope import listed_in
+from course_lib.school.classroom.collecting.incoming import files_in
+from course_lib.school.classroom.collecting.originals import digest_of
+from course_lib.school.classroom.collecting.platforms import OWN_FILES
+from course_lib.school.classroom.collecting.reading import Read, read
+from course_lib.school.classroom.collecting.taking import (
+    ASKED,
+    LEFT_OUT,
+    Collected,
+    Found,
+    Row,
+    newest_of,
+    take,
+)
+from course_lib.school.classroom.collecting.telling_apart import Claim, Told, number_key, tell_apart
+from course_lib.school.classroom.collecting.whose import (
+    Owner,
+    folders_around,
+    name_beside_lesson,
+    naming_folders,
+    owner_of,
+    weak_name,
+)
 from course_lib.school.classroom.course_folder import ClassroomError, Notice, lesson_named, released
 from course_lib.school.classroom.paths import learners, submitted
-from course_lib.school.classroom.people import Person, remember
-from course_lib.school.lessons.course import lessons
+from course_lib.school.classroom.people import names_of, people_of, remember
+
+DIGITS = 16  # of a digest, by which names.json knows a notebook that was asked about
+_NAME = "name|nom|nombre|nome|naam|imię|jméno|namn|navn|nimi|ad|имя|ім'я|名前|氏名|姓名|이름"
+NAME_LINE = re.compile(
+    rf"^[\s>*_#-]*(?:your |full |my )?(?:{_NAME})[*_ ]*[:=：][*_ ]*(?P<name>[^\n*_#:=]{{2,60}}?)[*_ ]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
-@dataclass
-class Collected:
-    """Whose notebooks were taken in, and what a teacher should know about them.
+def collect(folder: Path, source: Path, lesson: str, *, dry_run: bool = False) -> Collected:
+    """Put the newest notebook of each learner where nbgrader looks for it. `source` is a folder or an archive.
 
-    `everybody` are all whose notebooks of the lesson are in the course folder now, `names` how they write themselves.
-    """
-
-    students: list[str] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-    everybody: list[str] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
-
-
-def collect(folder: Path, source: Path, lesson: str) -> Collected:
-    """Put the newest notebook of each learner where nbgrader looks for it. `source` is a folder or a zip.
-
-    The files stay as they are. Taking in again what was there already changes nothing.
+    The files stay as they are, and the course folder keeps a copy of each notebook as it came. Taking in again what
+    was there already changes nothing. With `dry_run` nothing is written.
     """
     name = lesson_named(folder, lesson)
     parts = parts_of(released(folder, name))
     if not source.exists():
         raise ClassroomError(f"there is no folder and no zip {source}.")
-    collected = Collected()
-    known = learners(folder)
-    usable = _usable(files_in(source), name, parts, collected)
-    for student, found in sorted(_by_student(usable, known).items()):
-        newest = _newest(student, found, collected)
-        collected.students.append(student)
-        collected.notices += [Notice(student, told) for told in oddities(cells_of(newest.content), parts)]
-        collected.notices += _store(folder / "submitted" / student / name, newest)
-    collected.notices += _perhaps_the_same(collected.students, learners(folder))
+    names, collected = names_of(folder), Collected()
+    files = files_in(source)
+    found, spoilt = _usable(files, name, parts)
+    told = tell_apart(_claims(found, parts), names, learners(folder), name)
+    for each in spoilt:
+        _leave_out(each, _known_as(each, name, told.numbers | names.numbers), collected)
+    _tell_questions(told, collected)
+    for student, own in sorted(_by_student(found, told).items()):
+        take(folder / "submitted" / student / name, own, collected, dry_run=dry_run)
+        collected.notices += [Notice(student, odd) for odd in oddities(newest_of(own).read.cells, parts)]
+    if not dry_run:
+        asked = {each.key: each.digest for each in told.questions}
+        unclear = {each.key: each.proposal for each in told.questions}
+        remember(folder, told.people, unclear, asked=asked, numbers=told.numbers)
     collected.everybody = [*submitted(folder, name)]
-    remember(folder, {student: Person(name) for student, name in collected.names.items()}, {})
+    collected.names = {student: person.name for student, person in (told.people | people_of(folder)).items()}
     return collected
 
 
-def _usable(
-    files: Iterable[File], name: str, parts: dict[str, Part], collected: Collected
-) -> list[tuple[str, File]]:
-    """The notebooks of this lesson, each with its learner; of every other file a notice says why not."""
-    usable = []
+# What can be taken in
+
+
+@dataclass(frozen=True)
+class _Spoilt:
+    """A file that is no notebook of the lesson, why, and whom its path names."""
+
+    file: File
+    why: Unreadable
+    owner: Owner | None
+
+    @property
+    def is_a_platforms_own(self) -> bool:
+        return OWN_FILES.search(str(self.file.place)) is not None
+
+
+def _usable(files: list[File], name: str, parts: Mapping[str, Part]) -> tuple[list[Found], list[_Spoilt]]:
+    """The notebooks of this lesson, and every other file."""
+    notebooks, others = {}, {}
     for file in files:
-        written = name_in(file.place, [lesson.name for lesson in lessons()])
-        student = as_folder(written)
-        why_not = file.trouble or _why_not(file, name, parts)
-        if why_not:
-            collected.notices.append(Notice(student, f"{file.place} {why_not}; it was left out."))
-        elif not student:
-            collected.notices.append(Notice("", f"{file.place} {_nameless(name)}"))
-        else:
-            collected.names[student] = written
-            usable.append((student, file))
-    return usable
+        try:
+            notebooks[file.place] = file, _notebook_in(file, name, parts)
+        except Unreadable as error:
+            others[file.place] = file, error
+    lists, (around, _) = listed_in(files), folders_around(notebooks)
+    owners = {file.place: owner_of(file.place, around=around, lists=lists) for file in files}
+    found = [Found(file, own, owners[file.place]) for file, own in notebooks.values()]
+    return found, [_Spoilt(file, why, owners[file.place]) for file, why in others.values()]
 
 
-def _nameless(name: str) -> str:
-    better = f"Name it {name}_ANNA.ipynb, with the learner's name for ANNA, or put it into a folder ANNA."
-    return f"does not say whose it is; it was left out. {better}"
-
-
-def _why_not(file: File, name: str, parts: dict[str, Part]) -> str:
-    try:
-        cells = cells_of(file.content)
-    except ValueError:  # also of bytes that are no text, and of text that is no JSON
-        return "is no notebook"
-    checked = lessons_checked(cells)
-    own = [name_of(cell) for cell in cells if name_of(cell) in parts]
+def _notebook_in(file: File, name: str, parts: Mapping[str, Part]) -> Read:
+    if file.trouble:
+        raise Unreadable(file.trouble, file.remedy)
+    notebook = read(file.content)
+    checked = lessons_checked(notebook.cells)
+    own = [name_of(cell) for cell in notebook.cells if name_of(cell) in parts]
     if checked and name[:2] not in checked:
-        return f"belongs to lesson {min(checked)}, not to {name}"
-    return "" if own else f"has none of the cells of {name}"
+        raise Unreadable(f"belongs to lesson {min(checked)}, not to {name}")
+    if not own:
+        raise Unreadable(f"has none of the cells of {name}")
+    return notebook
 
 
-def _by_student(files: list[tuple[str, File]], known: list[str]) -> dict[str, list[File]]:
-    """Two spellings that some systems take for one folder are one learner, and the one known already stays."""
-    spelling = {student.casefold(): student for student in known}
-    found: dict[str, list[File]] = {}
-    for student, file in files:
-        found.setdefault(spelling.setdefault(student.casefold(), student), []).append(file)
-    return found
+def _known_as(spoilt: _Spoilt, name: str, numbers: Mapping[str, str]) -> str:
+    """The learner's folder for a file that is left out, as far as its path says it; or ''."""
+    owner = spoilt.owner
+    if owner is None or (spoilt.is_a_platforms_own and not owner.platform):
+        return ""
+    return numbers.get(number_key(owner, name), owner.folder)
 
 
-def _perhaps_the_same(students: list[str], everybody: list[str]) -> list[Notice]:
-    """Jürgen_Müller and Müller_Jürgen stay two, and a teacher is asked."""
-    return [
-        Notice(student, f"has the same names as {other}. Is that one person? Both notebooks are kept.")
-        for student in students
-        for other in everybody
-        if other != student and _names_in(student) == _names_in(other)
-    ]
+def _leave_out(spoilt: _Spoilt, student: str, collected: Collected) -> None:
+    place, why = str(spoilt.file.place), spoilt.why
+    if spoilt.is_a_platforms_own:
+        collected.tell(Row(place, student, LEFT_OUT, "is the platform's own"))
+        return
+    told = f"{place} {why.reason}; it was left out. {why.remedy}".strip()
+    collected.tell(Row(place, student, LEFT_OUT, str(why)), told)
 
 
-def _names_in(student: str) -> list[str]:
-    return sorted(re.split(r"[\W_]+", student.casefold()))
+# Whose it is
 
 
-def _newest(student: str, files: list[File], collected: Collected) -> File:
-    newest = max(files, key=lambda file: file.seconds)
-    for file in files:
-        if file is not newest and file.content != newest.content:
-            told = f"{file.place} is older than {newest.place}; the newer one was taken."
-            collected.notices.append(Notice(student, told))
-    return newest
+def _claims(found: list[Found], parts: Mapping[str, Part]) -> Iterator[Claim]:
+    around, crowded = folders_around(each.file.place for each in found)
+    for each in found:
+        place = each.file.place
+        owner = each.owner
+        folder = owner.loose if owner and owner.platform else next(naming_folders(place, around), "")
+        inside = owner is not None and folder in crowded
+        guess = (_inner_name(place, around) if inside else "") or ("" if owner else _guess(each, parts))
+        yield Claim(place.as_posix(), digest_of(each.file.content)[:DIGITS], owner, inside, guess)
 
 
-def _store(place: Path, file: File) -> list[Notice]:
-    """Write the notebook, and the time beside it: nbgrader grades again what is newer than its grading."""
-    notebook = place / f"{place.name}.ipynb"
-    if notebook.exists() and notebook.read_bytes() == file.content:
-        return []
-    again = notebook.exists()
-    place.mkdir(parents=True, exist_ok=True)
-    notebook.write_bytes(file.content)
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
-    (place / "timestamp.txt").write_text(now, encoding="utf-8", newline="\n")
-    return [Notice(place.parent.name, "took the place of what was collected before.")] if again else []
+def _inner_name(place: PurePosixPath, around: Iterable[str]) -> str:
+    inner = [*naming_folders(place, set(around))][1:2]
+    return PurePosixPath(inner[0]).name if inner else name_beside_lesson(place.name) or weak_name(place.name)
+
+
+def _guess(found: Found, parts: Mapping[str, Part]) -> str:
+    """What a learner wrote behind `Name:` into a cell of their own; else a folder's number."""
+    own = [source_of(cell) for cell in found.read.cells if name_of(cell) not in parts]
+    lines = (line for source in own for line in NAME_LINE.finditer(source))
+    said = next((line["name"].strip(" \"'") for line in lines), "")
+    return said or next((part for part in found.file.place.parts[:-1] if part.isdecimal()), "")
+
+
+def _tell_questions(told: Told, collected: Collected) -> None:
+    collected.questions = sorted(told.questions, key=lambda question: question.place)
+    for question in collected.questions:
+        collected.tell(Row(question.place, question.guess, ASKED, question.why))
+    for place in sorted(told.left_out):
+        collected.tell(Row(place, "", LEFT_OUT, "names.json says so"))
+
+
+def _by_student(found: list[Found], told: Told) -> dict[str, list[Found]]:
+    by_student: dict[str, list[Found]] = {}
+    for each in found:
+        if student := told.learners.get(each.file.place.as_posix()):
+            by_student.setdefault(student, []).append(each)
+    return by_student

@@ -78,7 +78,7 @@ class Written:
 def write(folder: Path, lesson: str, kind: GradebookFile) -> Written:
     """A file with those whose number this platform gave with their notebook; the others are named."""
     name = lesson_named(folder, lesson)
-    own, people = _graded(folder, name), people_of(folder)
+    own, people = _graded(folder, name), people_of(folder, name)
     known = [each for each in own if _number(people, each.student, kind)]
     if not known:
         raise ClassroomError(
@@ -95,7 +95,7 @@ def write(folder: Path, lesson: str, kind: GradebookFile) -> Written:
 def fill(folder: Path, lesson: str, kind: GradebookFile, exported: Path, *, column: str = "") -> Written:
     """A copy of the platform's file with the points in the column of this lesson; all else in it stays."""
     name = lesson_named(folder, lesson)
-    own, people = _graded(folder, name), people_of(folder)
+    own, people = _graded(folder, name), people_of(folder, name)
     separator, rows = _read(exported)
     at = _columns(exported, rows[0], kind, column or kind.points.format(lesson=_title(own[0])))
     found = _match([row for row in rows[1:] if len(row) > at.points], own, people, kind, at)

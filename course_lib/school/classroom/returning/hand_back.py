@@ -43,7 +43,7 @@ def hand_back(folder: Path, lesson: str) -> HandedBack:
         first = command("grade", folder, name)
         raise ClassroomError(f"there is no page of {name} to hand back. Grade it first: {first}")
     archive = reports(folder, name) / f"{name}_pages.zip"
-    _pack(archive, found, people_of(folder))
+    _pack(archive, found, people_of(folder, name))
     _remember(folder, name, found)
     return HandedBack(archive, [*found], [student for student, state in states.items() if state == HANDED_IN])
 
