@@ -20,7 +20,7 @@ from processes import assert_all_end, only_posix, outside_make, processes_of, st
 
 from course_lib.school.kit_files import ROOT
 from course_lib.school.program import cli
-from course_lib.school.program.for_everybody import FIRST_LESSON
+from course_lib.school.program.for_everybody import FIRST_LESSON, every_step
 
 OFFLINE = {"PIP_NO_INDEX": "1", "HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
 
@@ -99,8 +99,11 @@ def test_no_list_names_a_host(name: str) -> None:
 
 
 def test_conda_gets_the_same_python_and_the_project_itself() -> None:
-    *packages, from_pip = yaml.safe_load(read("environment.yml"))["dependencies"]
-    assert packages == [f"python {project()['requires-python']}", "pip"]
+    python, *packages, from_pip = yaml.safe_load(read("environment.yml"))["dependencies"]
+    one = re.fullmatch(r"python =(3\.\d+)", python)  # repo2docker takes no range
+    assert one
+    assert SpecifierSet(project()["requires-python"]).contains(one[1])
+    assert packages == ["pip"]
     assert from_pip == {"pip": ["--constraint constraints.txt", "--editable ."]}
 
 
@@ -111,13 +114,21 @@ def test_make_supports_the_pythons_of_pyproject() -> None:
     assert supported[1].split() == [f"3.{minor}" for minor in range(30) if allowed.contains(f"3.{minor}")]
 
 
-def test_the_readme_names_only_commands_that_exist() -> None:
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_a_page_names_only_commands_that_exist(page: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), flags=re.MULTILINE))
     words = {command.__name__ for command in cli.COMMANDS} | {"class"}
     steps = {command.__name__.replace("_", "-") for command in cli.CLASS_COMMANDS}
-    assert set(re.findall(r"(?:^|`)make ([a-z]+)", read("README.md"), flags=re.MULTILINE)) <= targets
-    assert set(re.findall(r"(?:^|`|/|\\)course ([a-z]+)", read("README.md"), flags=re.MULTILINE)) <= words
-    assert set(re.findall(r"course class ([a-z-]+)", read("README.md"))) <= steps
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", read(page), flags=re.MULTILINE)) <= targets
+    assert set(re.findall(r"(?:^|`|/|\\)course ([a-z]+)", read(page), flags=re.MULTILINE)) <= words
+    assert set(re.findall(r"course class ([a-z-]+)", read(page))) <= steps
+    assert set(re.findall(r"STEPS=([a-z]+)", read(page))) <= set(every_step())
+
+
+def test_a_version_is_decided_in_one_place_and_repeated_truly() -> None:
+    version = project()["version"]
+    assert yaml.safe_load(read("CITATION.cff"))["version"] == version
+    assert re.findall(r"^## (\S+)", read("CHANGELOG.md"), flags=re.MULTILINE)[0] == version
 
 
 def test_the_first_two_commands_of_the_readme_are_the_two_commands() -> None:

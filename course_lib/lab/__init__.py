@@ -22,6 +22,7 @@ Stages:
 
 databases    a fresh database for a lesson or a test, or the lasting one of COURSE_DATABASE
 postgres     a real PostgreSQL server in a folder of its own
+kit_root     where notebooks and migrations lie
 processes    which processes are alive
 open_files   files moved and deleted where another program may have them open
 run_apart    a coroutine run to its end where an event loop is running already

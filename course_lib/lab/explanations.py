@@ -6,7 +6,9 @@ These words are no part of the notebooks, where a reader would meet them ahead o
 import re
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / "notebooks" / "explanations"
+from course_lib.lab.kit_root import kit_root
+
+FOLDER = kit_root() / "notebooks" / "explanations"
 SECTION = re.compile(r"^## (.+)\n", re.MULTILINE)
 
 

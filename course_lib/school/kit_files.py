@@ -1,10 +1,14 @@
-"""Where the kit's own files lie: it is installed in place, so its notebooks lie beside its library."""
+"""Where the kit's own files lie, by their names: in its repository, or where a wheel has put them."""
 
 import os
 import sysconfig
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from course_lib.lab.kit_root import PACKAGE, kit_root
+
+ROOT = kit_root()
+IS_REPOSITORY = kit_root() == PACKAGE.parent
+"""False where a wheel was installed: it has the lessons, and not what they are made and tested with."""
 NOTEBOOKS = ROOT / "notebooks"
 """The lessons."""
 SOLUTIONS = NOTEBOOKS / "solutions"

@@ -1,11 +1,11 @@
-"""Where your own copy lies: beside a kit that is yours alone, and at home where the kit is there for many."""
+"""Where your own copy lies: beside a repository that is yours alone, else at home."""
 
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from course_lib.school.kit_files import ROOT
+from course_lib.school.kit_files import IS_REPOSITORY, ROOT
 from course_lib.school.learner import hubs
 from course_lib.school.learner.files import WorkspaceError
 
@@ -14,7 +14,8 @@ NAME = "my_course"
 
 def own_copy(kit: Path = ROOT) -> Path:
     """Where your copy is, or will be made, when you name no other place. Raises WorkspaceError."""
-    return (_home() if is_shared(kit) else kit) / NAME
+    is_beside = IS_REPOSITORY and not is_shared(kit)  # beside what a wheel installed, pip would throw it away
+    return (kit if is_beside else _home()) / NAME
 
 
 def is_shared(kit: Path = ROOT) -> bool:

@@ -2,6 +2,7 @@
 
 import argparse
 import codecs
+import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.school.classroom import ClassroomError
+from course_lib.school.kit_files import IS_REPOSITORY
 from course_lib.school.learner.files import WorkspaceError
 from course_lib.school.learner.progress import ProgressUnavailable
 from course_lib.school.lessons.course import UnknownLesson
@@ -45,6 +47,10 @@ def main(words: Sequence[str] | None = None) -> int:
     command = options.pop("command")
     if _is_nowhere():
         return refuse("The folder that you are in is gone. Go to another one first: cd ~")
+    if command in OF_THE_REPOSITORY and not IS_REPOSITORY:
+        return refuse(
+            f"`course {command.__name__}` works on the kit's repository; here only its wheel is installed."
+        )
     try:
         status = int(command(**options))
         sys.stdout.flush()
@@ -145,6 +151,7 @@ COMMANDS: Commands = {
     },
     for_teachers.cut: {"lesson": {"nargs": "?", "metavar": "NN", "help": "one lesson alone"}},
 }
+OF_THE_REPOSITORY = (for_everybody.test, for_teachers.cut)
 CLASS_COMMANDS: Commands = {
     for_teachers.init: COURSE,
     for_teachers.release: {**COURSE, **LESSON},
@@ -187,6 +194,7 @@ CLASS_COMMANDS: Commands = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="course", description="Database patterns, in lessons you run.")
+    parser.add_argument("--version", action="version", version=importlib.metadata.version("course-lib"))
     words = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     _add(words, COMMANDS)
     teaching = words.add_parser(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from course_lib.school.kit_files import PROGRAMS, ROOT, own_programs_first
+from course_lib.school.kit_files import IS_REPOSITORY, PROGRAMS, ROOT, own_programs_first
 from course_lib.school.learner import hubs, places
 from course_lib.school.program.asking import COPY_SHOWN, copy_at, prepare, refuse
 from course_lib.school.program.doctor import PORTS, examine, port_is_free, report
@@ -45,8 +45,11 @@ ON_REQUEST = {
     "site": "pytest -m site tests/site",
     "hub": "pytest -m hub tests/hub",
     "mutants": "pytest -n 2 -m mutants tests/mutants tests/school/judges",
+    "places": "pytest -m places tests/places",
+    "release": "pytest -m release tests/release",
 }
-"""Run only where they are named: browser, Sphinx and JupyterHub are not in the kit's environment; mutants are many."""
+"""Run only where they are named: a browser, Sphinx, a JupyterHub and other people's readers of our files are no part of
+the kit's environment; mutants are many."""
 
 
 def lab(folder: Path | None, port: int, no_browser: bool) -> int:
@@ -114,6 +117,10 @@ def serve(port: int) -> int:
 
     if not port_is_free(port):
         return refuse(f"Port {port} is taken. Choose another: course serve --port {port + 1}")
+    if not IS_REPOSITORY:  # there, the rows lie beside the kit; a wheel's place is not for them
+        os.environ.setdefault(
+            "COURSE_DATABASE", f"sqlite+aiosqlite:///{Path('course.db').absolute().as_posix()}"
+        )
     try:
         url = database_url()
         command.upgrade(Config(toml_file=ROOT / "pyproject.toml", attributes={"url": url}), "head")
@@ -133,6 +140,7 @@ def _jupyter_options(copy: Path, port: int, token: str, *, browser: bool) -> lis
         f"--ServerApp.port={port}",
         f"--ServerApp.port_retries={len(PORTS) - 1}",
         f"--ServerApp.open_browser={browser}",
+        f"--ServerApp.use_redirect_file={_has_screen()}",  # a browser outside of a container cannot open it
         f"--ServerApp.allow_root={_is_root()}",
         "--Application.log_level=WARN",
         "--LabApp.extension_manager=readonly",  # the other one asks the network
@@ -181,6 +189,10 @@ def _is_root() -> bool:
 
 
 def _has_display() -> bool:
+    return _has_screen() or bool(os.environ.get("BROWSER"))  # in a container, it names what opens one outside
+
+
+def _has_screen() -> bool:
     return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 

@@ -73,6 +73,23 @@ def test_jupyterlab_asks_no_one_and_shows_whole_notebooks(tmp_path: Path) -> Non
 
 
 @only_posix
+def test_a_container_opens_the_browser_outside_by_the_program_that_it_is_told(tmp_path: Path) -> None:
+    """That program is given the whole address, with its token: a file of the container would not be found outside."""
+    opens = tmp_path / "opens"
+    opens.write_text(f"#!/bin/sh\necho \"$1\" > '{tmp_path}/opened.txt'\n")
+    opens.chmod(0o755)
+    own = {"BROWSER": str(opens), "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    with started(*COURSE, "lab", "--dir", "copy", folder=tmp_path, **own) as (course, address):
+        opened = wait_for(
+            lambda: (tmp_path / "opened.txt").exists() and (tmp_path / "opened.txt").read_text()
+        )
+        os.killpg(course.pid, signal.SIGTERM)
+        course.wait()
+    if sys.platform == "linux":
+        assert opened == f"{address}\n"
+
+
+@only_posix
 @pytest.mark.parametrize("shell", ["/bin/bash", "/bin/sh"])
 def test_course_is_found_in_cells_and_terminals_and_finds_the_copy_that_is_shown(
     tmp_path: Path, shell: str
