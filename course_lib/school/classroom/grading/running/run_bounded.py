@@ -28,6 +28,8 @@ from course_lib.school.classroom.results.graded_outcomes import TOO_LONG
 
 FLOOD = 10
 """How many times the output that is allowed ends a notebook; once alone, it is cut, and the cell interrupted."""
+CEILING = 2
+"""How many times the memory that is allowed the system gives: the guard is to come first, with its sentence."""
 
 
 class Stopped(Exception):
@@ -84,7 +86,7 @@ class RunBounded(Execute):  # type: ignore[misc]  # nbgrader ships no types
         if hasattr(psutil.Process, "rlimit"):
             kernel = psutil.Process(self.km.provisioner.pid)
             with suppress(psutil.Error, OSError):
-                kernel.rlimit(psutil.RLIMIT_DATA, (self.memory, self.memory))
+                kernel.rlimit(psutil.RLIMIT_DATA, (CEILING * self.memory, CEILING * self.memory))
                 kernel.rlimit(psutil.RLIMIT_FSIZE, (self.files, self.files))
                 kernel.rlimit(psutil.RLIMIT_CORE, (0, 0))
 
