@@ -17,7 +17,6 @@ WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 FORMS = [path for path in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
 OF_THE_WORKFLOWS_ALONE = {
     'eval "$(conda shell.bash hook)"': "a script has no shell that conda has set up",
-    "make site": "the website, which no learner builds",
     "make install": "what `make test` does first; here something is put in beside it",
     "rm requirements.lock": "or `make lock` would keep the versions in it",
     "git diff --stat -- constraints.txt": "what is newer than in the list",
