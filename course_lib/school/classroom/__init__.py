@@ -13,7 +13,7 @@ Each is a step you may repeat. Grading runs what learners wrote, on your machine
 
 cells          the marked cells of a notebook, and what became of them
 paths          where each thing lies in the course folder
-people         who is who: names, and a platform's numbers
+who_is_who     names, and platforms' numbers
 course_folder  the course folder, and nbgrader in it
 collecting     whose notebook is it, and taking it in
 results        what the graded notebooks say

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from course_lib.school.kit_files import ROOT as ROOT  # where notebooks of an older kit look for it
 from course_lib.school.learner import hubs
 from course_lib.school.program.asking import copy_at
 

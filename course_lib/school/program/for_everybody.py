@@ -88,6 +88,7 @@ def test(steps: Sequence[str]) -> int:
     os.environ.setdefault(
         "COURSE_ROWS", "100000"
     )  # lesson 08 pages through a million otherwise, with the same outputs
+    hear_interrupts()
     rows = [_run_step(name) for name in steps or STEPS]
     print("\n" + "\n".join(f"{'✓' if ok else '✗'} {name:<8} {seconds:6.1f} s" for name, ok, seconds in rows))
     return 0 if all(ok for _, ok, _ in rows) else 1
@@ -201,6 +202,14 @@ def _end_on_every_signal() -> None:
     if os.name == "posix":  # on Windows, Ctrl-C does so by itself
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.getsignal(signal.SIGTERM))
+
+
+def hear_interrupts() -> None:
+    """A program that a script starts in the background hears no Ctrl-C, and neither would its steps, which could then
+    not be ended in good order.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _run_step(name: str) -> tuple[str, bool, float]:

@@ -12,9 +12,9 @@ from course_lib.school.classroom import ClassroomError, Collected
 from course_lib.school.classroom.collecting.taking import Row
 from course_lib.school.classroom.course_folder import command, lesson_named
 from course_lib.school.classroom.paths import write_csv
-from course_lib.school.classroom.people import LEAVE_OUT, NAMES
 from course_lib.school.classroom.returning.gradebook_files import PLATFORMS, GradebookFile, fill, write
 from course_lib.school.classroom.returning.status import COLUMNS, row_of, table_of
+from course_lib.school.classroom.who_is_who import LEAVE_OUT, NAMES
 from course_lib.school.making.cutting import write_exercises
 from course_lib.school.making.slides import write_slides
 from course_lib.school.making.ways_on import write_ways_on

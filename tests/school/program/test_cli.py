@@ -235,13 +235,19 @@ finally:
 COURSE_WITH_THE_STEP = """
 import subprocess, sys
 from course_lib.school.program import for_everybody as kit
+kit.hear_interrupts()
 kit._wait(subprocess.Popen([sys.executable, "-c", sys.argv[1]]))
 """
 
 
 @only_posix
-def test_a_step_that_is_interrupted_may_clear_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "before", ["", "exec", "trap '' INT; exec"], ids=["a child", "a shell's", "in the background"]
+)
+def test_a_step_that_is_interrupted_may_clear_up(tmp_path: Path, before: str) -> None:
     words = [sys.executable, "-c", COURSE_WITH_THE_STEP, STEP]
+    if before:
+        words = ["sh", "-c", f'{before} "$@"', "sh", *words]
     with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.DEVNULL) as course:
         wait_for((tmp_path / "begun").exists)
         course.terminate()

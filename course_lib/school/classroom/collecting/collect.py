@@ -33,7 +33,7 @@ from course_lib.school.classroom.collecting.whose import (
 )
 from course_lib.school.classroom.course_folder import ClassroomError, Notice, lesson_named, released
 from course_lib.school.classroom.paths import learners, submitted
-from course_lib.school.classroom.people import names_of, people_of, remember
+from course_lib.school.classroom.who_is_who import names_of, people_of, remember
 
 DIGITS = 16  # of a digest, by which names.json knows a notebook that was asked about
 _NAME = "name|nom|nombre|nome|naam|imię|jméno|namn|navn|nimi|ad|имя|ім'я|名前|氏名|姓名|이름"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from course_lib.school.classroom.collecting.whose import Owner, as_folder, key_of, names_in
-from course_lib.school.classroom.people import LEAVE_OUT, OPEN, Names, Person
+from course_lib.school.classroom.who_is_who import LEAVE_OUT, OPEN, Names, Person
 
 NOBODY = "does not say whose it is"
 TWO_PLACES = "and another notebook have the same name, come from two places, and differ"

@@ -6,7 +6,7 @@ nbgrader_settings  what nbgrader is told about this course
 pages              nbgrader's page, made for its learner
 running            runs a notebook within bounds
 workers            processes that grade at the same time
-progress           how far they are
+turns_shown        how far they are
 unfinished         what was begun and not finished
 grade              runs what was handed in
 regrade            all of it again, and what has changed

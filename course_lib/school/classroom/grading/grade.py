@@ -17,7 +17,7 @@ from course_lib.school.classroom.course_folder import (
     lesson_named,
     released,
 )
-from course_lib.school.classroom.grading.progress import Bar, Lines
+from course_lib.school.classroom.grading.turns_shown import Bar, Lines
 from course_lib.school.classroom.grading.unfinished import alone, finished
 from course_lib.school.classroom.grading.workers.crew import Crew, Turn, size_for
 from course_lib.school.classroom.paths import autograded, pages, reports, submitted, write_csv

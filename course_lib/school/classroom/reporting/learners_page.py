@@ -6,10 +6,10 @@ from html import escape
 from urllib.parse import quote
 
 from course_lib.school.classroom.cells import Part
-from course_lib.school.classroom.people import Person
 from course_lib.school.classroom.reporting.html import cell, listed, number, row, section, table, whole_page
 from course_lib.school.classroom.results.graded_outcomes import SIGNS, Result
 from course_lib.school.classroom.results.history import Told
+from course_lib.school.classroom.who_is_who import Person
 
 EARLIER = "What came of each exercise, what the learner was told, and what earlier gradings had said."
 HEADS = ("exercise", "outcome", "points", "what was told", "earlier")

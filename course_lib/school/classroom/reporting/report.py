@@ -7,7 +7,6 @@ from pathlib import Path
 from course_lib.school.classroom.cells import Part, checks_of, parts_of
 from course_lib.school.classroom.course_folder import ClassroomError, Notice, command, lesson_named, released
 from course_lib.school.classroom.paths import graded_lessons, pages, reports, write_csv
-from course_lib.school.classroom.people import Person, people_of
 from course_lib.school.classroom.reporting.learners_page import LearnersLesson, learners_page
 from course_lib.school.classroom.reporting.next_hour import next_hour
 from course_lib.school.classroom.reporting.over_time import MetOverTime, over_time
@@ -16,6 +15,7 @@ from course_lib.school.classroom.results.graded_outcomes import OUTCOMES, Result
 from course_lib.school.classroom.results.history import Told, history_of
 from course_lib.school.classroom.results.points import points_of
 from course_lib.school.classroom.results.unusual import odd_cells, stops
+from course_lib.school.classroom.who_is_who import Person, people_of
 from course_lib.school.exercises.outcomes import PASSED
 
 

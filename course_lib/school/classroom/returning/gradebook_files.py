@@ -18,8 +18,8 @@ from pathlib import Path
 
 from course_lib.school.classroom.course_folder import ClassroomError, lesson_named
 from course_lib.school.classroom.paths import reports, write_csv
-from course_lib.school.classroom.people import Person, people_of
 from course_lib.school.classroom.returning.status import Standing, standings
+from course_lib.school.classroom.who_is_who import Person, people_of
 
 Row = list[str]
 NUMBER = re.compile(r"\d+$")  # of `Participant 11`, in whatever language

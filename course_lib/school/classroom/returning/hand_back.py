@@ -7,7 +7,6 @@ from pathlib import Path
 
 from course_lib.school.classroom.course_folder import ClassroomError, command, lesson_named
 from course_lib.school.classroom.paths import pages, reports
-from course_lib.school.classroom.people import Person, people_of
 from course_lib.school.classroom.results.history import append_csv
 from course_lib.school.classroom.returning.status import (
     GRADED,
@@ -18,6 +17,7 @@ from course_lib.school.classroom.returning.status import (
     digest_of,
     standings,
 )
+from course_lib.school.classroom.who_is_who import Person, people_of
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from course_lib.school.classroom.paths import (
     reports,
     submitted,
 )
-from course_lib.school.classroom.people import Person, people_of
 from course_lib.school.classroom.results.history import history_of
 from course_lib.school.classroom.results.points import everybody, points_of
+from course_lib.school.classroom.who_is_who import Person, people_of
 
 NOT_HANDED_IN, HANDED_IN, GRADED, RETURNED = STATES = ("not handed in", "handed in", "graded", "returned")
 RETURNS = "returned.csv"

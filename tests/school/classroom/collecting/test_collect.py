@@ -12,7 +12,7 @@ from spoilt_notebooks import ARCHIVES_TOLD, GOOD, MENDED, TAKEN_AS_IT_IS, TOLD, 
 
 from course_lib.school import classroom
 from course_lib.school.classroom import Notice
-from course_lib.school.classroom.people import NAMES, answers_of, people_of
+from course_lib.school.classroom.who_is_who import NAMES, answers_of, people_of
 from course_lib.school.kit_files import EXERCISES
 from course_lib.school.program.cli import main
 

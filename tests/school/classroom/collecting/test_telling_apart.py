@@ -6,7 +6,7 @@ from classrooms import NAME
 
 from course_lib.school.classroom.collecting.telling_apart import Claim, Told, tell_apart
 from course_lib.school.classroom.collecting.whose import folders_around, owner_of
-from course_lib.school.classroom.people import Names, Person
+from course_lib.school.classroom.who_is_who import Names, Person
 
 NEXT = "08_pagination"
 MOODLE = "_assignsubmission_file_/x.ipynb"

@@ -5,10 +5,10 @@ import re
 from classrooms import NAME, Round
 
 from course_lib.school.classroom.cells import Part
-from course_lib.school.classroom.people import Person
 from course_lib.school.classroom.reporting.learners_page import LearnersLesson, learners_page
 from course_lib.school.classroom.results.graded_outcomes import Result
 from course_lib.school.classroom.results.history import Told
+from course_lib.school.classroom.who_is_who import Person
 from course_lib.school.exercises.outcomes import NOT_YET, PASSED
 
 CHECK = Part("07-1-check", "check", "", "07.1", "The tags, too", 2)

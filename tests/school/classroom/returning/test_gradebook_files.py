@@ -8,8 +8,8 @@ import pytest
 from classrooms import NAME, Round
 
 from course_lib.school.classroom import ClassroomError
-from course_lib.school.classroom.people import Person, remember
 from course_lib.school.classroom.returning.gradebook_files import CANVAS, MOODLE, fill, write
+from course_lib.school.classroom.who_is_who import Person, remember
 from course_lib.school.program.cli import main
 
 WORKSHEET = """Identifier,"Full name","Email address",Status,Grade,"Maximum Grade","Grade can be changed",\

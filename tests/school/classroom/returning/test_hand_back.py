@@ -8,8 +8,8 @@ import pytest
 from classrooms import NAME, Round
 
 from course_lib.school import classroom
-from course_lib.school.classroom.people import Person, remember
 from course_lib.school.classroom.returning.hand_back import hand_back
+from course_lib.school.classroom.who_is_who import Person, remember
 
 
 def test_moodle_finds_its_number_between_the_first_two_lines_of_a_folders_name(

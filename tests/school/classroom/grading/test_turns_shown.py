@@ -2,7 +2,7 @@
 
 from io import StringIO
 
-from course_lib.school.classroom.grading.progress import Bar, Lines
+from course_lib.school.classroom.grading.turns_shown import Bar, Lines
 
 
 def test_lines_say_whose_turn_it_is_and_who_could_not_be_graded() -> None:

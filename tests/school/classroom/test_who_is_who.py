@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from course_lib.school.classroom import ClassroomError
-from course_lib.school.classroom.people import NAMES, Person, answers_of, names_of, people_of, remember
+from course_lib.school.classroom.who_is_who import NAMES, Person, answers_of, names_of, people_of, remember
 
 
 def test_who_was_met_is_kept_and_what_a_teacher_wrote_stays(tmp_path: Path) -> None:
