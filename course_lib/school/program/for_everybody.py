@@ -38,7 +38,7 @@ STEPS = {
     "format": "ruff format --check",
     "types": "mypy",
     "lessons": f"{NBVAL} {NOTEBOOKS}",
-    "tests": "pytest -n 2 --dist loadfile",
+    "tests": "pytest -n 3 --dist loadfile",  # on two cores: many of them wait for programs that they start
 }
 ON_REQUEST = {
     "browser": "pytest -m browser tests/browser",
