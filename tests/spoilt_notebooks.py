@@ -93,6 +93,7 @@ MENDED: Mapping[str, bytes] = {
     "an id twice": changed(_twice_the_same_id),
     "an id that is none": cell(id="a b / c"),
     "ids in a format that has none": changed(lambda written: written.update(nbformat_minor=2)),
+    "zeros behind the end": GOOD + bytes(512),
     "widgets without state": changed(lambda written: written["metadata"].update(widgets=WIDGETS)),
     "widgets that are a list": changed(lambda written: written["metadata"].update(widgets=[1])),
     "no outputs": cell_without("outputs"),
@@ -126,6 +127,12 @@ TOLD: Mapping[str, tuple[bytes, str]] = {
     "a comma too many": (GOOD.replace(b'"nbformat_minor": 5}', b'"nbformat_minor": 5,}'), "line 1"),
     "a web page": (b"<!DOCTYPE html>\n<html><body>Log in</body></html>", "web page"),
     "a program": (b"def f():\n    pass\n", "no notebook"),
+    "two versions, as git leaves them": (
+        b"<<<<<<< HEAD\n" + GOOD + b"\n=======\n" + GOOD + b"\n>>>>>>> mine\n", "two versions",
+    ),
+    "two versions of one cell": (
+        GOOD.replace(b'{"cells"', b'{\n<<<<<<< HEAD\n"cells"', 1), "two versions",
+    ),
     "a PDF": (b"%PDF-1.7 \xff\xfe", "no notebook"),
     "an older encoding": (GOOD.replace(b"x", b"\xe4", 1), "UTF-8"),
     "JSON that is no notebook": (b'{"a": 1}', "no cells"),

@@ -13,6 +13,7 @@ MARKS = (  # the longer ones first: one of UTF-32 begins as one of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 AGAIN = "Ask for the file again."
+CHOOSE = "Ask its learner to choose one of them."
 
 
 class Unreadable(Exception):
@@ -34,7 +35,9 @@ def text_of(content: bytes) -> tuple[str, list[str]]:
         if looks_like_notebook(content):
             raise Unreadable("is not in UTF-8", "Ask for it as Jupyter saves it: that is UTF-8.") from error
         raise Unreadable("is no notebook") from error
-    return text, ["its encoding"] if mark or coding != "utf-8" else []
+    whole = text.rstrip("\0")  # what a power cut or a program that copies files leaves behind the end
+    mended = ["its encoding"] if mark or coding != "utf-8" else []
+    return whole, [*mended, *(["zeros behind its end"] if whole != text else [])]
 
 
 def _coding_of(content: bytes) -> tuple[bytes, str]:
@@ -70,6 +73,8 @@ def loaded(text: str) -> Any:
 def _why_no_json(text: str, error: json.JSONDecodeError) -> Unreadable:
     if re.match(r"\s*(<!doctype|<html|<\?xml|<head|<body)", text, re.IGNORECASE):
         return Unreadable("is a web page, not the notebook", "Ask for the file: a saved page has no cells.")
+    if re.search(r"^(<<<<<<<|>>>>>>>) ", text, re.MULTILINE):
+        return Unreadable("has two versions in it, as git leaves them where both were changed", CHOOSE)
     if not text.lstrip().startswith(("{", "[")):
         return Unreadable("is no notebook")
     whole = text.rstrip()

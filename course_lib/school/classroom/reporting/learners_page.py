@@ -10,6 +10,7 @@ from course_lib.school.classroom.reporting.html import cell, listed, number, row
 from course_lib.school.classroom.results.graded_outcomes import SIGNS, Result
 from course_lib.school.classroom.results.history import Told
 from course_lib.school.classroom.who_is_who import Person
+from course_lib.school.lessons.course import title_of
 
 EARLIER = "What came of each exercise, what the learner was told, and what earlier gradings had said."
 HEADS = ("exercise", "outcome", "points", "what was told", "earlier")
@@ -34,12 +35,8 @@ def learners_page(person: Person, lessons: Sequence[LearnersLesson]) -> str:
     return whole_page(
         person.name,
         f"<p>{escape(number_of)}</p>" if number_of else "",
-        *(section(_title(lesson.name), _lesson(lesson)) for lesson in lessons if lesson.results),
+        *(section(title_of(lesson.name), _lesson(lesson)) for lesson in lessons if lesson.results),
     )
-
-
-def _title(name: str) -> str:
-    return f"{name[:2]} {name[3:].replace('_', ' ').capitalize()}"
 
 
 def _lesson(lesson: LearnersLesson) -> str:

@@ -12,6 +12,7 @@ from course_lib.school.classroom.reporting.html import cell, listed, number, row
 from course_lib.school.classroom.reporting.next_hour import Topic
 from course_lib.school.classroom.reporting.over_time import MetOverTime
 from course_lib.school.classroom.results.graded_outcomes import OUTCOMES, Met, Result, met
+from course_lib.school.lessons.course import title_of
 from course_lib.school.lessons.settling import SettlingCell
 
 BY_EXERCISE = (
@@ -43,7 +44,7 @@ class Class:
 
 
 def page_of(shown: Class) -> str:
-    title = f"{shown.name[:2]} {shown.name[3:].replace('_', ' ').capitalize()}: what the class met"
+    title = f"{title_of(shown.name)}: what the class met"
     learners = len({result.student for result in shown.results})
     told = [f"{shown.called(each.student)}: {each.told}" for each in shown.unusual]
     return whole_page(

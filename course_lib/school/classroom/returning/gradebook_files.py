@@ -20,6 +20,7 @@ from course_lib.school.classroom.course_folder import ClassroomError, lesson_nam
 from course_lib.school.classroom.paths import reports, write_csv
 from course_lib.school.classroom.returning.status import Standing, standings
 from course_lib.school.classroom.who_is_who import Person, people_of
+from course_lib.school.lessons.course import title_of
 
 Row = list[str]
 NUMBER = re.compile(r"\d+$")  # of `Participant 11`, in whatever language
@@ -40,10 +41,6 @@ class GradebookFile:
     source: str
     line: Callable[[Person, Standing], list[object]]
     first: Callable[[float], list[list[object]]] = lambda most: []
-
-
-def _title(standing: Standing) -> str:
-    return f"{standing.lesson[:2]} {standing.lesson[3:].replace('_', ' ').capitalize()}"
 
 
 MOODLE = GradebookFile(
@@ -84,7 +81,7 @@ def write(folder: Path, lesson: str, kind: GradebookFile) -> Written:
         raise ClassroomError(
             f"of nobody graded in {name} is a number of {kind.platform} known. Export a file there, and name it."
         )
-    heads = [column.format(lesson=_title(known[0])) for column in kind.columns]
+    heads = [column.format(lesson=title_of(known[0].lesson)) for column in kind.columns]
     lines = [[_plain(value) for value in kind.line(people[each.student], each)] for each in known]
     first = [[_plain(value) for value in line] for line in kind.first(known[0].max_points)]
     path = _path(folder, name, kind)
@@ -97,7 +94,7 @@ def fill(folder: Path, lesson: str, kind: GradebookFile, exported: Path, *, colu
     name = lesson_named(folder, lesson)
     own, people = _graded(folder, name), people_of(folder, name)
     separator, rows = _read(exported)
-    at = _columns(exported, rows[0], kind, column or kind.points.format(lesson=_title(own[0])))
+    at = _columns(exported, rows[0], kind, column or kind.points.format(lesson=title_of(own[0].lesson)))
     found = _match([row for row in rows[1:] if len(row) > at.points], own, people, kind, at)
     for standing, row in found:
         row[at.points] = _plain(standing.points)
