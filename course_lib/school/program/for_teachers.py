@@ -123,7 +123,8 @@ def _goes_on(step: str, folder: Path, lesson: str) -> Iterator[None]:
 
 def _show(graded: classroom.Graded) -> None:
     print(*graded.notices, f"Points: {graded.table}", sep="\n")
-    print("Pages for your learners:", *graded.pages.values(), sep="\n")
+    if pages := [*graded.pages.values()]:
+        print(f"Pages for {len(pages)} learner{'s' * (len(pages) != 1)}, such as {pages[0]}")
 
 
 def report(folder: Path, lesson: str) -> int:
