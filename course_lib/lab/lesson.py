@@ -1,8 +1,6 @@
 """The small words of a lesson: predict before you look, expect an error, show a pattern from its file."""
 
 import inspect
-import traceback
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from course_lib.lab.forms import FormNote, asking
 from course_lib.lab.guesses import says
 from course_lib.lab.markdown_note import Note, Source, without_noise
 from course_lib.lab.postgres import PostgresUnavailable, Server
+from course_lib.lab.unawaited import let_go
 
 LONGEST_MESSAGE = 300
 
@@ -76,13 +75,22 @@ def expect(error: type[BaseException]) -> Iterator[None]:
     try:
         yield
     except error as caught:
-        _let_go(caught)
+        let_go(caught)
         name, told = type(caught).__name__, _told(caught)
         kind = "" if type(caught) is error else f" ({_a(error.__name__)})"
         shown = f"**{name}**{kind}: {escape(told, quote=False)}"
         display(Note(shown, plain=f"{name}{kind}: {told}"))
     else:
         display(Note(f"No error came, and **{error.__name__}** was expected. Is an `await` missing?"))
+
+
+def outcome(call: Callable[[], object]) -> object:
+    """What a call gives, or the error that it raises."""
+    try:
+        return call()
+    except Exception as error:
+        let_go(error)
+        return error
 
 
 def show_source(pattern: Callable[..., Any] | type) -> Source:
@@ -109,17 +117,6 @@ def own_postgres() -> Server | None:
     except PostgresUnavailable as reason:
         display(Note(f"**Without PostgreSQL**: {reason} The next cells have nothing to show."))
         return None
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Empty the frames of an error.
-
-    A coroutine that is kept there would warn some time later, in an innocent cell.
-    """
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
-        while error:
-            traceback.clear_frames(error.__traceback__)
-            error = error.__cause__ or error.__context__
 
 
 def _a(name: str) -> str:

@@ -10,6 +10,8 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from course_lib.lab.unawaited import let_go
+
 
 @asynccontextmanager
 async def serve(
@@ -39,7 +41,11 @@ def _noting(app: ASGIApp, note: Callable[[str], object]) -> ASGIApp:
             if message["type"] == "http.response.start":
                 note(f"reply {message['status']}")
 
-        await app(scope, receive, send_and_note)
+        try:
+            await app(scope, receive, send_and_note)
+        except Exception as error:
+            let_go(error, collect=True)  # FastAPI makes its own of pydantic's
+            raise
 
     return noting
 

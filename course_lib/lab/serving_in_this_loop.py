@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from course_lib.lab.serving import client_of, free_port
+from course_lib.lab.unawaited import let_go
 
 
 class Site:
@@ -87,6 +88,7 @@ class Site:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # the end of the program, too: it must not end the server's task
+            let_go(error)
             self.errors.append(error)
             raise
         finally:

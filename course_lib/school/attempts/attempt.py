@@ -3,11 +3,9 @@
 import asyncio
 import re
 import reprlib
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
-from traceback import clear_frames
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, event, func, select
@@ -17,6 +15,7 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 
 from course_lib.db import create_session_factory
 from course_lib.lab.sql import Statements, watch
+from course_lib.lab.unawaited import let_go
 from course_lib.models import User
 from course_lib.school.attempts.given_session import PASSED_BY, SESSION_NOT_USED, passed_by
 from course_lib.school.attempts.lettered_answer import NotLetters, letters_in
@@ -64,7 +63,7 @@ class Attempt:
                 async with guarded(function or self.answer, expected=expected):
                     yield
         except Exception as error:
-            _let_go(error)
+            let_go(error)
             raise
 
     async def call(
@@ -191,19 +190,6 @@ def _in_words(function: Callable[..., Any], arguments: Sequence[object]) -> str:
 
 def _short(thing: object) -> str:
     return thing.__name__ if isinstance(thing, type) else reprlib.repr(thing)
-
-
-def _let_go(error: BaseException) -> None:
-    """Let go what the frames of an error hold.
-
-    Behind a MissingGreenlet stands a coroutine that nobody awaits, and Python would warn of it in some later cell.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        each: BaseException | None = error
-        while each is not None:
-            clear_frames(each.__traceback__)
-            each = each.__context__
 
 
 def count_of(statement: Select[Any]) -> Select[Any]:
