@@ -15,7 +15,7 @@ schema         the tables as a picture: boxes, and the lines between them
 drawings       a picture in SVG for light pages and dark ones, which interleave, schema and the course map draw
 tables         the form in which all of these show themselves, and markdown_note what they say beside it
 forms          what a page draws as a form, so that a click writes the answer into the code
-lesson         predict, expect, outcome, show_source; engines and servers for a lesson
+lesson         predict, expect, value_or_error, show_source; engines and servers for a lesson
 unawaited      what an error holds and nobody awaited, freed at once
 guesses        whether a guess says what happened, and explanations what a lesson tells then
 

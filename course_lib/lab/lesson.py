@@ -84,7 +84,7 @@ def expect(error: type[BaseException]) -> Iterator[None]:
         display(Note(f"No error came, and **{error.__name__}** was expected. Is an `await` missing?"))
 
 
-def outcome(call: Callable[[], object]) -> object:
+def value_or_error(call: Callable[[], object]) -> object:
     """What a call gives, or the error that it raises."""
     try:
         return call()

@@ -13,7 +13,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from course_lib.db import create_session_factory
 from course_lib.lab.databases import open_database
 from course_lib.lab.explanations import FOLDER, sections
-from course_lib.lab.lesson import Prediction, expect, open_both, own_postgres, predict, show_source
+from course_lib.lab.lesson import (
+    Prediction,
+    expect,
+    open_both,
+    own_postgres,
+    predict,
+    show_source,
+    value_or_error,
+)
 from course_lib.lab.markdown_note import Note
 from course_lib.lab.postgres import Server, programs
 from course_lib.models import User
@@ -176,3 +184,8 @@ def test_a_lesson_can_have_a_server_of_its_own() -> None:
     assert isinstance(server, Server)
     assert server.is_running()
     server.remove()
+
+
+def test_a_call_gives_its_value_or_its_error() -> None:
+    assert value_or_error(lambda: 1) == 1
+    assert isinstance(value_or_error(lambda: 1 // 0), ZeroDivisionError)

@@ -16,6 +16,7 @@ from course_lib.models import Post
 async def _touched(engine: AsyncEngine) -> SQLAlchemyError:
     """The error of a statement that is sent where no await can stand."""
     async with create_session_factory(engine)() as session:
+        await session.connection()  # or the touch would leave a thread behind that is about to connect
         try:
             session.sync_session.get(Post, 1)
         except SQLAlchemyError as error:
