@@ -150,12 +150,23 @@ def test_every_lesson_starts_with_the_same_setup_cell() -> None:
     assert len(setups) == 1
 
 
+@pytest.mark.ways
 @each_lesson
 def test_every_cell_can_run_twice_in_a_row(lesson: Path, tmp_path: Path) -> None:
     run(lesson, tmp_path, times=2)
     assert list(tmp_path.iterdir()) == []
 
 
+@each_lesson
+def test_every_cell_can_run_twice_in_a_row_on_postgresql(
+    lesson: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSE_DATABASE", "postgres")
+    run(lesson, tmp_path, times=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.ways
 @each_lesson
 def test_every_lesson_runs_on_postgresql(
     lesson: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

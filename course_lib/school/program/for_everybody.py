@@ -47,6 +47,7 @@ ON_REQUEST = {
     "mutants": "pytest -n 2 -m mutants tests/mutants tests/school/judges",
     "places": "pytest -m places tests/places",
     "release": "pytest -m release tests/release",
+    "ways": "pytest -n 2 -m ways tests/test_notebooks.py tests/school/judges/test_every_answer.py",
 }
 """Run only where they are named: a browser, Sphinx, a JupyterHub and other people's readers of our files are no part of
 the kit's environment; mutants are many."""

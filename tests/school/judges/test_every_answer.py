@@ -34,7 +34,8 @@ each_exercise = pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: ex
 each_wrong_answer = pytest.mark.parametrize(
     ("exercise", "name"), WRONG, ids=[f"{exercise.id} {name}" for exercise, name in WRONG]
 )
-visible_and_hidden = pytest.mark.parametrize("hidden", [False, True], ids=["visible", "hidden"])
+as_a_learner = pytest.param(False, marks=pytest.mark.ways, id="visible")  # as each cell of the solutions does
+visible_and_hidden = pytest.mark.parametrize("hidden", [as_a_learner, pytest.param(True, id="hidden")])
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,23 @@ def released() -> dict[str, str]:
             if marks.get("solution"):
                 stubs[marks["grade_id"]] = module.source_of(cell)
     return {exercise.id: stubs[f"{exercise.id.replace('.', '-')}-answer"] for exercise in ALL}
+
+
+def test_the_cell_of_every_answer_shows_its_verdict() -> None:
+    """The step `lessons` holds these outputs against what the checks say today."""
+    verdicts, missing = 0, []
+    for path in sorted(SOLUTIONS.glob("*.ipynb")):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            tags = set(cell["metadata"].get("tags", ()))
+            if tags & {"wrong-answer", "other-answer"}:
+                name = module.WRONG.match(module.source_of(cell))
+                verdict = f"{NOT_YET}: {name['name']}" if name else PASSED
+                verdict = NOT_ATTEMPTED if module.GIVEN in tags else verdict
+                shown = json.dumps(cell["outputs"], ensure_ascii=False)
+                missing += [] if f" {verdict}.**" in shown else [f"{path.stem} {cell['id']}: {verdict}"]
+                verdicts += 1
+    assert missing == []
+    assert verdicts >= 4 * len(ALL)
 
 
 @each_exercise
