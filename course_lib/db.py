@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import PoolResetState
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
 
@@ -110,6 +111,12 @@ def _mend_sqlite(
             _pragmas(connection.connection.dbapi_connection, f"query_only={reads}")
             connection.info["reads"] = reads
         connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+
+    @event.listens_for(engine.sync_engine, "reset")
+    def end(connection: Any, _: object, state: PoolResetState) -> None:
+        # A COMMIT that SQLite refuses leaves its transaction open.
+        if state.asyncio_safe and connection.driver_connection.in_transaction:
+            connection.rollback()
 
 
 def _pragmas(connection: Any, *pragmas: str) -> None:

@@ -327,3 +327,17 @@ def test_sqlite_gives_no_id_of_any_table_twice() -> None:
 
     assert [table.name for table in numbered if not table.dialect_options["sqlite"]["autoincrement"]] == []
     assert len(numbered) == 5
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_a_commit_that_sqlite_refuses_leaves_no_transaction_behind(engine: AsyncEngine) -> None:
+    promises = "CREATE TABLE promises (tag_id INTEGER REFERENCES tags (id) DEFERRABLE INITIALLY DEFERRED)"
+    async with engine.begin() as connection:
+        await connection.execute(text(promises))
+    sessions = create_session_factory(engine)
+    async with sessions() as session:
+        await session.execute(text("INSERT INTO promises VALUES (999)"))
+        with pytest.raises(IntegrityError):
+            await session.commit()
+    async with sessions() as session:
+        assert await session.scalar(text("SELECT count(*) FROM promises")) == 0
