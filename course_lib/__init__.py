@@ -16,6 +16,7 @@ to be read from top to bottom.
     dependencies    one session per request, committed before the reply
     routers         parse, call one service method, answer
     app             put together; one table from errors to status codes
+    testing         a clean database for each test of a project, on both databases
 
 A module imports only modules above it. Two more storeys stand on these patterns, and
 each imports only what is below:
