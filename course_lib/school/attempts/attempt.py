@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from traceback import clear_frames
+from types import FunctionType
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, event, func, select
@@ -171,12 +172,16 @@ class Attempt:
             raise NotYet("not Python in this order", f"{line} cannot stand there: {why}.") from None
 
     async def close(self) -> None:
+        """The end of the attempt."""
+        await self.give_back()
+        await self.engine.dispose()
+
+    async def give_back(self) -> None:
         """Give back whatever the learner's code left open."""
         for connection in self.connections:
             if not connection.closed:
                 with suppress(Exception):
                     await asyncio.wait_for(greenlet_spawn(connection.close), 5)
-        await self.engine.dispose()
 
 
 def _in_words(function: Callable[..., Any], arguments: Sequence[object]) -> str:
@@ -190,7 +195,7 @@ def _in_words(function: Callable[..., Any], arguments: Sequence[object]) -> str:
 
 
 def _short(thing: object) -> str:
-    return thing.__name__ if isinstance(thing, type) else reprlib.repr(thing)
+    return thing.__name__ if isinstance(thing, type | FunctionType) else reprlib.repr(thing)
 
 
 def _let_go(error: BaseException) -> None:
