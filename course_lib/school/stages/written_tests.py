@@ -28,15 +28,13 @@ OF_THE_TEST = ("assertion of your own", "error in the code")
 
 @dataclass(frozen=True)
 class Versions:
-    """`right` and `in_other_words` do the same with the same statements; `in_another_way` sends others.
-
-    `broken` has a name for each; the first of them does nothing.
-    """
+    """`in_another_way` is as right as `right`, and sends other statements; `in_other_words` differs in its messages
+    alone. `broken` has a name for each."""
 
     right: Function
-    in_other_words: Function
     in_another_way: Function
     broken: Mapping[str, Function]
+    in_other_words: Function | None = None
 
 
 Arranged = Callable[[Function], AbstractAsyncContextManager[tuple[Any, ...]]]
@@ -50,10 +48,15 @@ class _CallsWithoutEnd(Stopped):
 class Rehearsal:
     """One written test, and what comes of its runs; `calls` are those of the function under test in the last run."""
 
-    def __init__(self, attempt: Attempt, arranged: Arranged) -> None:
-        self.attempt, self.arranged = attempt, arranged
+    def __init__(self, attempt: Attempt, versions: Versions, arranged: Arranged) -> None:
+        self.attempt, self.versions, self.arranged = attempt, versions, arranged
         self.calls = 0
         self.error: BaseException | None = None
+
+    @property
+    def of(self) -> str:
+        """The name of the function under test, whichever version of it is running."""
+        return self.versions.right.__name__
 
     async def run(self, function: Function) -> NotYet | None:
         """What kept the test from passing. Whatever it left open is given back."""
@@ -65,9 +68,7 @@ class Rehearsal:
         except NotYet as fault:
             return fault
         except _CallsWithoutEnd:
-            told = (
-                f"`{self.attempt.name}` had called `{function.__name__}` {MOST_CALLS} times, and was stopped."
-            )
+            told = f"`{self.attempt.name}` had called `{self.of}` {MOST_CALLS} times, and was stopped."
             return NotYet("runs for ever", told)
         finally:
             await self.attempt.give_back()
@@ -104,6 +105,7 @@ class Rehearsal:
                 raise _CallsWithoutEnd
             return await function(*arguments, **options)
 
+        counted.__name__ = self.of
         return counted
 
 
@@ -129,14 +131,14 @@ async def put_to_the_test(
 ) -> None:
     """Raise NotYet for a test that refuses what is right, or misses something broken. `other_rows` says how the rows
     of the check differ from those of the notebook."""
-    rehearsal, name = Rehearsal(attempt, arranged), attempt.name
+    rehearsal, name = Rehearsal(attempt, versions, arranged), attempt.name
     async with same_rows(attempt) as put_back:
-        await _passes_on_the_right_one(rehearsal, versions.right, other_rows)
+        await _passes_on_the_right_one(rehearsal, other_rows)
         await before_the_second()
-        await _passes_once_more(rehearsal, versions.right)
+        await _passes_once_more(rehearsal)
         await put_back()
-        if fault := await rehearsal.run(versions.in_other_words):
-            await _passes_once_more(rehearsal, versions.right)
+        if versions.in_other_words and (fault := await rehearsal.run(versions.in_other_words)):
+            await _passes_once_more(rehearsal)
             raise attempt.not_yet(
                 "asserts on words",
                 f"`{name}` refuses a function that does all that is asked, and words its messages otherwise. "
@@ -144,11 +146,8 @@ async def put_to_the_test(
             )
         await put_back()
         if fault := await rehearsal.run(versions.in_another_way):
-            await _passes_once_more(rehearsal, versions.right)
-            raise attempt.not_yet(
-                "refuses another right one",
-                f"`{name}` refuses a function that does all that is asked, with other statements. {fault.told}",
-            )
+            await _passes_once_more(rehearsal)
+            raise _refuses_another(attempt, fault)
         missed = []
         for what, broken in versions.broken.items():
             await put_back()
@@ -157,12 +156,21 @@ async def put_to_the_test(
     _nothing_is_missed(attempt, missed, len(versions.broken))
 
 
-async def _passes_on_the_right_one(rehearsal: Rehearsal, right: Function, other_rows: str) -> None:
-    attempt, fault = rehearsal.attempt, await rehearsal.run(right)
+def _refuses_another(attempt: Attempt, fault: NotYet) -> NotYet:
+    return attempt.not_yet(
+        "refuses another right one",
+        f"`{attempt.name}` refuses a function that does all that is asked, with other statements. {fault.told}",
+    )
+
+
+async def _passes_on_the_right_one(rehearsal: Rehearsal, other_rows: str) -> None:
+    attempt, fault = rehearsal.attempt, await rehearsal.run(rehearsal.versions.right)
     if fault is not None:
         of_the_test = fault.misconception in OF_THE_TEST or isinstance(rehearsal.error, CourseError)
         if not of_the_test:
             raise fault
+        if await rehearsal.run(rehearsal.versions.in_another_way) is None:
+            raise _refuses_another(attempt, fault)
         raise attempt.not_yet(
             "fails on the right one",
             f"`{attempt.name}` fails although the function is right. {fault.told} {other_rows}",
@@ -170,16 +178,16 @@ async def _passes_on_the_right_one(rehearsal: Rehearsal, right: Function, other_
     attempt.require(
         rehearsal.calls,
         "never calls it",
-        f"`{attempt.name}` passed, and `{right.__name__}`, which it was given, had not been called. One that is "
+        f"`{attempt.name}` passed, and `{rehearsal.of}`, which it was given, had not been called. One that is "
         "imported is another one: only the one that is given gets broken.",
     )
 
 
-async def _passes_once_more(rehearsal: Rehearsal, right: Function) -> None:
-    if fault := await rehearsal.run(right):
+async def _passes_once_more(rehearsal: Rehearsal) -> None:
+    if fault := await rehearsal.run(rehearsal.versions.right):
         raise rehearsal.attempt.not_yet(
             "depends on what was there",
-            f"`{rehearsal.attempt.name}` passed, and in a second run, after the first one has written, it fails with "
+            f"`{rehearsal.attempt.name}` passed, and in a second run, when there were other rows, it fails with "
             f"the same right function. {fault.told} Look before and after, and compare.",
         )
 
@@ -188,15 +196,14 @@ def _nothing_is_missed(attempt: Attempt, missed: list[str], of: int) -> None:
     attempt.require(
         len(missed) < of,
         "passes on everything",
-        f"`{attempt.name}` passes on the right function, and on all {of} broken ones, one of which does nothing at "
-        "all. What would make it fail?",
+        f"`{attempt.name}` passes on the right function, and on all {of} broken ones. What would make it fail?",
     )
     for name in missed[:1]:
-        others = f", and {len(missed) - 1} more" if len(missed) > 1 else ""
+        more = f", and {len(missed) - 1} more" if len(missed) > 1 else ""
         raise attempt.not_yet(
             f"not caught: {name}",
-            f"Of {of} broken versions `{attempt.name}` catches {of - len(missed)}. This one got away: *{name}*{others}. "
-            "What could one see in the database that is not as it should be?",
+            f"Of {of} broken versions `{attempt.name}` catches {of - len(missed)}. This one got away: *{name}*{more}. "
+            "What could one see that is not as it should be?",
         )
 
 

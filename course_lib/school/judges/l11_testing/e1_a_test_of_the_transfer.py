@@ -37,7 +37,7 @@ async def a_test_of_the_transfer(attempt: Attempt) -> None:
 
     await put_to_the_test(
         attempt,
-        Versions(transfer_funds, _in_other_words, _by_hand, BROKEN),
+        Versions(transfer_funds, _by_hand, BROKEN, _in_other_words),
         arranged,
         other_rows="The accounts are other ones than those of your notebook, and hold other sums.",
         before_the_second=deposit,
