@@ -8,6 +8,7 @@ plans          explain(connection, statement): how the rows will be found (plan_
 interleave     transactions side by side, one step at a time; interleaving_shown is what came of it
 waits          who waits for whom, told by the database: what interleave stands on
 stepping       a function without steps, stepped from statement to statement, for interleave
+running_tests  real pytest on functions of a notebook, on both databases
 faults         somebody is quicker, or the power goes, at a certain statement
 engine_events  an engine's events, heard for as long as a block lasts
 plots          figures with a caption, and alt text that carries the numbers
