@@ -50,7 +50,7 @@ class Rehearsal:
 
     def __init__(self, attempt: Attempt, versions: Versions, arranged: Arranged) -> None:
         self.attempt, self.versions, self.arranged = attempt, versions, arranged
-        self.calls = 0
+        self.calls = self.awaited = 0
         self.error: BaseException | None = None
 
     @property
@@ -60,7 +60,8 @@ class Rehearsal:
 
     async def run(self, function: Function) -> NotYet | None:
         """What kept the test from passing. Whatever it left open is given back."""
-        self.calls, self.error = 0, None
+        self.calls = self.awaited = 0
+        self.error = None
         try:
             async with self.arranged(self._counted(function)) as arguments:
                 result = await self.attempt.call(*arguments, function=self._test())
@@ -98,14 +99,18 @@ class Rehearsal:
         return test
 
     def _counted(self, function: Function) -> Function:
+        async def awaited(*arguments: Any, **options: Any) -> Any:
+            self.awaited += 1
+            return await function(*arguments, **options)
+
         @wraps(function)
-        async def counted(*arguments: Any, **options: Any) -> Any:
+        def counted(*arguments: Any, **options: Any) -> Awaitable[Any]:
             self.calls += 1
             if self.calls > MOST_CALLS:
                 raise _CallsWithoutEnd
-            return await function(*arguments, **options)
+            return awaited(*arguments, **options)
 
-        counted.__name__ = self.of
+        awaited.__name__ = awaited.__qualname__ = counted.__name__ = self.of
         return counted
 
 
@@ -169,6 +174,11 @@ async def _passes_on_the_right_one(rehearsal: Rehearsal, other_rows: str) -> Non
         of_the_test = fault.misconception in OF_THE_TEST or isinstance(rehearsal.error, CourseError)
         if not of_the_test:
             raise fault
+        attempt.require(
+            rehearsal.awaited == rehearsal.calls,
+            "missing await",
+            f"`{rehearsal.of}` was called without `await`, so it never ran. {fault.told}",
+        )
         if await rehearsal.run(rehearsal.versions.in_another_way) is None:
             raise _refuses_another(attempt, fault)
         raise attempt.not_yet(
