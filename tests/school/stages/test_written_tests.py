@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.models import Tag
@@ -111,7 +111,8 @@ async def on_another_day(sessions: Any, double: Any) -> None:
 
 
 async def on_a_coroutine(sessions: Any, double: Any) -> None:
-    assert double(4) == 8
+    if double(4) != 8:  # an `assert` of this file would be rewritten by pytest, and keep the coroutine
+        raise AssertionError
 
 
 async def on_a_row_of_its_own(sessions: Any, double: Any) -> None:
@@ -191,6 +192,6 @@ async def test_all_rows_are_put_back() -> None:
 
     async with attempting(good, "sqlite", {}, hidden=False) as attempt, same_rows(attempt) as put_back:
         before = await rows(attempt)
-        await attempt.change(Tag.__table__.delete(), insert(Tag).values(name="other"))
+        await attempt.change(delete(Tag), insert(Tag).values(name="other"))
         await put_back()
         assert await rows(attempt) == before
