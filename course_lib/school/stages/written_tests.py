@@ -15,6 +15,7 @@ from sqlalchemy import insert, select
 
 from course_lib.db import Base
 from course_lib.errors import CourseError
+from course_lib.lab.sql import Statements
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.sandbox import finished
 from course_lib.school.attempts.time_limit import Stopped
@@ -67,6 +68,7 @@ class Rehearsal:
                 result = await self.attempt.call(*arguments, function=self._test())
                 open_now = self.attempt.left_open() - _lent_for(arguments)
         except NotYet as fault:
+            fault.sent = self.attempt.sent
             return fault
         except _CallsWithoutEnd:
             told = f"`{self.attempt.name}` had called `{self.of}` {MOST_CALLS} times, and was stopped."
@@ -144,28 +146,27 @@ async def put_to_the_test(
         await put_back()
         if versions.in_other_words and (fault := await rehearsal.run(versions.in_other_words)):
             await _passes_once_more(rehearsal)
-            raise attempt.not_yet(
+            raise NotYet(
                 "asserts on words",
                 f"`{name}` refuses a function that does all that is asked, and words its messages otherwise. "
                 f"{fault.told} Words change; the class of an error and its facts are the promise.",
+                sent=fault.sent,
             )
         await put_back()
         if fault := await rehearsal.run(versions.in_another_way):
             await _passes_once_more(rehearsal)
-            raise _refuses_another(attempt, fault)
-        missed = []
+            raise _refuses_another(name, fault)
+        missed: dict[str, Statements] = {}
         for what, broken in versions.broken.items():
             await put_back()
             if await rehearsal.run(broken) is None:
-                missed.append(what)
+                missed[what] = attempt.sent
     _nothing_is_missed(attempt, missed, len(versions.broken))
 
 
-def _refuses_another(attempt: Attempt, fault: NotYet) -> NotYet:
-    return attempt.not_yet(
-        "refuses another right one",
-        f"`{attempt.name}` refuses a function that does all that is asked, with other statements. {fault.told}",
-    )
+def _refuses_another(name: str, fault: NotYet) -> NotYet:
+    told = f"`{name}` refuses a function that does all that is asked, with other statements. {fault.told}"
+    return NotYet("refuses another right one", told, sent=fault.sent)
 
 
 async def _passes_on_the_right_one(rehearsal: Rehearsal, other_rows: str) -> None:
@@ -180,7 +181,7 @@ async def _passes_on_the_right_one(rehearsal: Rehearsal, other_rows: str) -> Non
             f"`{rehearsal.of}` was called without `await`, so it never ran. {fault.told}",
         )
         if await rehearsal.run(rehearsal.versions.in_another_way) is None:
-            raise _refuses_another(attempt, fault)
+            raise _refuses_another(attempt.name, fault)
         raise attempt.not_yet(
             "fails on the right one",
             f"`{attempt.name}` fails although the function is right. {fault.told} {other_rows}",
@@ -202,18 +203,19 @@ async def _passes_once_more(rehearsal: Rehearsal) -> None:
         )
 
 
-def _nothing_is_missed(attempt: Attempt, missed: list[str], of: int) -> None:
+def _nothing_is_missed(attempt: Attempt, missed: Mapping[str, Statements], of: int) -> None:
     attempt.require(
         len(missed) < of,
         "passes on everything",
         f"`{attempt.name}` passes on the right function, and on all {of} broken ones. What would make it fail?",
     )
-    for name in missed[:1]:
+    for name, sent in [*missed.items()][:1]:
         more = f", and {len(missed) - 1} more" if len(missed) > 1 else ""
-        raise attempt.not_yet(
+        raise NotYet(
             f"not caught: {name}",
             f"Of {of} broken versions `{attempt.name}` catches {of - len(missed)}. This one got away: *{name}*{more}. "
             "What could one see that is not as it should be?",
+            sent=sent,
         )
 
 
