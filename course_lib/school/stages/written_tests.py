@@ -4,6 +4,7 @@ The function under test is an argument of the test, so nothing is patched. The r
 but for the second one, which finds what the first one left.
 """
 
+import asyncio
 import unittest
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,14 +18,17 @@ from course_lib.db import Base
 from course_lib.errors import CourseError
 from course_lib.lab.sql import Statements
 from course_lib.school.attempts.attempt import Attempt
+from course_lib.school.attempts.fresh_database import end_tasks
 from course_lib.school.attempts.sandbox import finished
 from course_lib.school.attempts.time_limit import Stopped
 from course_lib.school.attempts.verdicts import NotYet
+from course_lib.school.stages.returned_lists import shown
 
 Function = Callable[..., Awaitable[Any]]
 MOST_CALLS = 300
 """Of the function under test in one run: whoever calls it more often waits for something that does not come."""
-OF_THE_TEST = ("assertion of your own", "error in the code")
+OF_THE_TEST = ("assertion of your own", "error in the code", "None used", "nothing at that place")
+"""What the rows may bring about: any other error is explained as it is anywhere."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Rehearsal:
     async def run(self, function: Function) -> NotYet | None:
         """What kept the test from passing. Whatever it left open is given back."""
         self.calls = self.awaited = 0
-        self.error = None
+        self.error, tasks = None, asyncio.all_tasks()
         try:
             async with self.arranged(self._counted(function)) as arguments:
                 result = await self.attempt.call(*arguments, function=self._test())
@@ -74,12 +78,13 @@ class Rehearsal:
             told = f"`{self.attempt.name}` had called `{self.of}` {MOST_CALLS} times, and was stopped."
             return NotYet("runs for ever", told)
         finally:
+            await end_tasks(tasks)
             await self.attempt.give_back()
         return self._of_the_end(result, open_now)
 
     def _of_the_end(self, result: object, left_open: int) -> NotYet | None:
         if result is not None:
-            told = f"`{self.attempt.name}` returned {result!r:.60}, and nobody looks at what a test returns. What has "
+            told = f"`{self.attempt.name}` returned {shown(result)}, and nobody looks at what a test returns. What has "
             return NotYet("returns instead of asserts", f"{told}to be true stands behind `assert`.")
         if left_open:
             told = f"`{self.attempt.name}` had ended, and {left_open} connection was still in use."
