@@ -69,8 +69,11 @@ class Rehearsal:
         self.error, tasks = None, asyncio.all_tasks()
         try:
             async with self.arranged(self._counted(function)) as arguments:
-                result = await self.attempt.call(*arguments, function=self._test())
-                open_now = self.attempt.left_open() - _lent_for(arguments)
+                try:
+                    result = await self.attempt.call(*arguments, function=self._test())
+                    open_now = self.attempt.left_open() - _lent_for(arguments)
+                finally:
+                    await end_tasks(tasks)
         except NotYet as fault:
             fault.sent = self.attempt.sent
             return fault
@@ -78,7 +81,6 @@ class Rehearsal:
             told = f"`{self.attempt.name}` had called `{self.of}` {MOST_CALLS} times, and was stopped."
             return NotYet("runs for ever", told)
         finally:
-            await end_tasks(tasks)
             await self.attempt.give_back()
         return self._of_the_end(result, open_now)
 

@@ -34,7 +34,7 @@ async def a_test_of_the_transfer(attempt: Attempt) -> None:
 
     await put_to_the_test(
         attempt,
-        Versions(transfer_funds, _by_hand, BROKEN, _in_other_words),
+        Versions(transfer_funds, _where_it_promises(_with_objects), BROKEN, _in_other_words),
         arranged,
         other_rows="The accounts are other ones than those of your notebook, and hold other sums.",
         before_the_second=deposit,
@@ -74,12 +74,8 @@ async def _in_other_words(
         raise _Nobody(error.thing, error.key) from None
 
 
-async def _by_hand(
-    session: AsyncSession, payer: int, payee: int, cents: int, *, key: str | None = None
-) -> Transfer:
-    """With objects, and a statement for each account. It also keeps the promises that the task does not mention."""
-    if key is not None or payer == payee or type(cents) is not int or cents < 1:
-        return await transfer_funds(session, payer, payee, cents, key=key)
+async def _with_objects(session: AsyncSession, payer: int, payee: int, cents: int) -> Transfer:
+    """As right as the library's, with a statement for each account."""
     one, two = await _both(session, payer, payee)
     if one.balance < cents:
         raise InsufficientFunds(payer, one.balance, cents)
@@ -102,26 +98,24 @@ async def _line(session: AsyncSession, payer: int, payee: int, cents: int) -> Tr
     return (await session.scalars(insert(Transfer).values(terms).returning(Transfer))).one()
 
 
-async def _does_nothing(session: AsyncSession, payer: int, payee: int, cents: int, **_: object) -> Transfer:
+async def _does_nothing(session: AsyncSession, payer: int, payee: int, cents: int) -> Transfer:
     return Transfer(from_account_id=payer, to_account_id=payee, amount=cents)
 
 
-async def _payee_gets_nothing(
-    session: AsyncSession, payer: int, payee: int, cents: int, **_: object
-) -> Transfer:
-    line = await _by_hand(session, payer, payee, cents)
+async def _payee_gets_nothing(session: AsyncSession, payer: int, payee: int, cents: int) -> Transfer:
+    line = await _with_objects(session, payer, payee, cents)
     await session.execute(update(Account).where(Account.id == payee).values(balance=Account.balance - cents))
     return line
 
 
-async def _no_line(session: AsyncSession, payer: int, payee: int, cents: int, **_: object) -> Transfer:
-    line = await _by_hand(session, payer, payee, cents)
+async def _no_line(session: AsyncSession, payer: int, payee: int, cents: int) -> Transfer:
+    line = await _with_objects(session, payer, payee, cents)
     await session.delete(line)
     await session.flush()
     return line
 
 
-async def _never_stored(session: AsyncSession, payer: int, payee: int, cents: int, **_: object) -> Transfer:
+async def _never_stored(session: AsyncSession, payer: int, payee: int, cents: int) -> Transfer:
     """Changes the objects behind the session's back: no UPDATE comes of it."""
     one, two = await _both(session, payer, payee)
     if one.balance < cents:
@@ -131,22 +125,20 @@ async def _never_stored(session: AsyncSession, payer: int, payee: int, cents: in
     return await _line(session, payer, payee, cents)
 
 
-async def _commits(session: AsyncSession, payer: int, payee: int, cents: int, **_: object) -> Transfer:
-    line = await _by_hand(session, payer, payee, cents)
+async def _commits(session: AsyncSession, payer: int, payee: int, cents: int) -> Transfer:
+    line = await _with_objects(session, payer, payee, cents)
     await session.commit()
     return line
 
 
-async def _last_cent(session: AsyncSession, payer: int, payee: int, cents: int, **_: object) -> Transfer:
+async def _last_cent(session: AsyncSession, payer: int, payee: int, cents: int) -> Transfer:
     one, _two = await _both(session, payer, payee)
     if one.balance <= cents:
         raise InsufficientFunds(payer, one.balance, cents)
-    return await _by_hand(session, payer, payee, cents)
+    return await _with_objects(session, payer, payee, cents)
 
 
-async def _left_to_the_table(
-    session: AsyncSession, payer: int, payee: int, cents: int, **_: object
-) -> Transfer:
+async def _left_to_the_table(session: AsyncSession, payer: int, payee: int, cents: int) -> Transfer:
     """The table refuses a balance below zero, with an error of its own."""
     one, two = await _both(session, payer, payee)
     one.balance -= cents
@@ -154,22 +146,39 @@ async def _left_to_the_table(
     return await _line(session, payer, payee, cents)
 
 
-async def _paid_to_nobody(session: AsyncSession, payer: int, payee: int, cents: int, **_: object) -> Transfer:
+async def _paid_to_nobody(session: AsyncSession, payer: int, payee: int, cents: int) -> Transfer:
     """Takes first, and looks for the payee then."""
     accounts = await AccountRepository(session).lock(payer, payee)
     if payer in accounts and payee not in accounts and accounts[payer].balance >= cents:
         accounts[payer].balance -= cents
         await session.flush()
-    return await _by_hand(session, payer, payee, cents)
+    return await _with_objects(session, payer, payee, cents)
+
+
+def _where_it_promises(broken: Function) -> Function:
+    """Of keys, of an account that pays itself and of odd amounts the task says nothing: there nothing is broken."""
+
+    async def one(
+        session: AsyncSession, payer: int, payee: int, cents: int, *, key: str | None = None
+    ) -> Any:
+        usual = key is None and payer != payee and type(cents) is int and cents > 0
+        if usual:
+            return await broken(session, payer, payee, cents)
+        return await transfer_funds(session, payer, payee, cents, key=key)
+
+    return one
 
 
 BROKEN: Mapping[str, Function] = {
-    "does nothing": _does_nothing,
-    "payee gets nothing": _payee_gets_nothing,
-    "no line in the ledger": _no_line,
-    "never stored": _never_stored,
-    "commits for the caller": _commits,
-    "last cent refused": _last_cent,
-    "another error": _left_to_the_table,
-    "paid to nobody": _paid_to_nobody,
+    name: _where_it_promises(broken)
+    for name, broken in {
+        "does nothing": _does_nothing,
+        "payee gets nothing": _payee_gets_nothing,
+        "no line in the ledger": _no_line,
+        "never stored": _never_stored,
+        "commits for the caller": _commits,
+        "last cent refused": _last_cent,
+        "another error": _left_to_the_table,
+        "paid to nobody": _paid_to_nobody,
+    }.items()
 }

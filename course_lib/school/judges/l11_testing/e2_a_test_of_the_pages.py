@@ -97,8 +97,16 @@ class _Broken:
     __name__ = "get_paginated"
 
     async def __call__(
-        self, session: AsyncSession, statement: Select[Any], *, page: int = 1, per_page: int = 20, **_: object
+        self,
+        session: AsyncSession,
+        statement: Select[Any],
+        *,
+        page: int = 1,
+        per_page: int = 20,
+        cap: int | None = None,
     ) -> Any:
+        if cap is not None:
+            return await get_paginated(session, statement, page=page, per_page=per_page, cap=cap)
         OutOfRange.check("page", page, self.lowest, 1_000_000)
         OutOfRange.check("per_page", per_page, 1, self.most)
         rows = in_total_order(statement if self.ordered else statement.order_by(None))

@@ -1,5 +1,6 @@
 """Exercise 11.3, Nothing is left behind: code commits in a session, and afterwards the rows are as they were."""
 
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -58,8 +59,11 @@ class _Body:
         attempt = self.attempt
         before = [await _rows(attempt, table) for table in TABLES]
         manager = await attempt.call(attempt.engine)
+        generator = getattr(manager, "gen", None)
+        if inspect.iscoroutine(generator):
+            generator.close()  # or Python warns of it later
         attempt.require(
-            isinstance(manager, AbstractAsyncContextManager),
+            isinstance(manager, AbstractAsyncContextManager) and not inspect.iscoroutine(generator),
             "not a block",
             f"`async with {attempt.name}(engine)` cannot be written: the call gave {shown(manager)}. A function with "
             "one `yield` becomes a block by `@asynccontextmanager`.",
@@ -95,7 +99,13 @@ class _Body:
         except Fault as error:
             return error
         except NotYet as mishap:
+            if fault and not self.fault:
+                mishap.misconception = "another error"
             raise self.fault or mishap from None
+        except (RuntimeError, TypeError) as error:  # of contextlib
+            raise self._not_yet(
+                "not a block", f"The block broke: {told(error)}. One `yield` stands in it, and runs once."
+            ) from None
         return None
 
     async def _work(self, session: object, work: Work) -> None:
@@ -104,7 +114,14 @@ class _Body:
             self.fault = self._not_yet("no session", f"The block gives {shown(session)}, and no session.")
             return
         try:
-            if not await _finds(session, THERE):
+            there = await _finds(session, THERE)
+        except SQLAlchemyError as error:
+            self.fault = self._not_yet(
+                "session of no use", f"The session cannot even look for a tag: {told(error)}."
+            )
+            return
+        try:
+            if not there:
                 self.fault = self._not_yet(
                     "other rows",
                     f"In your session there is no tag {THERE!r}, which the database of the engine holds. The session "
@@ -125,10 +142,8 @@ class _Body:
 
     def _of_an_error(self, error: SQLAlchemyError) -> NotYet:
         what = f"Code in your session {self.does}. It got {told(error)}"
-        if isinstance(error, DBAPIError):
-            return self._not_yet("session of no use", f"{what} Can it work in a session of yours at all?")
         return self._not_yet(
-            "closed by the first commit",
+            "session of no use" if isinstance(error, DBAPIError) else "closed by the first commit",
             f"{what} Code commits as often as it likes, and has to find the session open behind it. What does a commit "
             "end here?",
         )
