@@ -1,10 +1,10 @@
-"""Exercise 11.5, Two statements are enough: a budget that notices each N+1, and refuses nothing else."""
+"""Exercise 11.5, Two statements are enough: a budget that notices what goes beyond it, and refuses nothing else."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.models import Post, User
@@ -82,8 +82,15 @@ async def _one_for_each_post(session: AsyncSession) -> Headlines:
     return shown
 
 
+async def _one_too_many(session: AsyncSession) -> Headlines:
+    """Counts the posts besides, as a page would that nobody asked for."""
+    await session.scalar(select(func.count(Post.id)))
+    return await _in_two_statements(session)
+
+
 BROKEN = {
     "a get for each": _a_get_for_each,
     "one for each author": _one_for_each_author,
     "one for each post": _one_for_each_post,
+    "one too many": _one_too_many,
 }
