@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 from course_lib.models import Tag
 
 WANTED = 3
-unused = object()
+session = count = object()  # a notebook has such names, too
 
 
 class Counter:
