@@ -5,6 +5,7 @@ import inspect
 from asyncio import sleep as really_sleep
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from unittest.mock import patch
 
@@ -171,13 +172,23 @@ async def _run(attempt: Attempt, account: int, *, who: int = 0, late: int = 0) -
     return race
 
 
+_own_race: ContextVar[_Race | None] = ContextVar("_own_race", default=None)
+
+
 @contextmanager
 def _sleeps_noticed(race: _Race) -> Iterator[None]:
-    """A sleep of the learner's takes no time."""
+    """A sleep of the learner's takes no time. Tasks that did not begin in this block, such as a notebook's own, do
+    sleep."""
 
     async def next_turn(delay: float, result: Any = None) -> Any:
-        race.slept = race.slept or delay > 0
-        return await really_sleep(0, result)
+        if _own_race.get() is race:
+            race.slept = race.slept or delay > 0
+            return await really_sleep(0, result)
+        return await really_sleep(delay, result)
 
-    with patch.object(asyncio, "sleep", next_turn):
-        yield
+    before = _own_race.set(race)
+    try:
+        with patch.object(asyncio, "sleep", next_turn):
+            yield
+    finally:
+        _own_race.reset(before)
