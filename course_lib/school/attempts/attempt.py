@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from traceback import clear_frames
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, event, func, select
@@ -195,7 +195,7 @@ def _in_words(function: Callable[..., Any], arguments: Sequence[object]) -> str:
 
 
 def _short(thing: object) -> str:
-    return thing.__name__ if isinstance(thing, type | FunctionType) else reprlib.repr(thing)
+    return thing.__name__ if isinstance(thing, type | FunctionType | MethodType) else reprlib.repr(thing)
 
 
 def _let_go(error: BaseException) -> None:
