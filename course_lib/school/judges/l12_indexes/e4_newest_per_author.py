@@ -1,0 +1,163 @@
+"""Exercise 12.4, Newest per author: one post for each, ties decided, nobody left out, on both databases."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from course_lib.lab.people import FIRST_POST_AT
+from course_lib.models import Post, User
+from course_lib.school.attempts.attempt import Attempt
+from course_lib.school.attempts.verdicts import NotYet
+from course_lib.school.judges.l12_indexes.rows_of_values import (
+    add_person,
+    everybody,
+    in_two_statements,
+    tuples,
+)
+from course_lib.school.judges.registry import BOTH, judge
+from course_lib.school.stages.returned_lists import shown
+
+Newest = tuple[str, str | None]
+OTHER_ORDERS = (
+    "CREATE INDEX by_author ON posts (author_id, created_at DESC, id)",
+    "CREATE INDEX by_author_again ON posts (author_id, created_at DESC, id DESC)",
+)
+"""Two indexes that bring posts of one time in opposite orders; the second one comes when the first has gone."""
+
+
+@judge("12.4", on=BOTH)
+async def the_newest_of_each(attempt: Attempt) -> None:
+    await _written(attempt)
+    await _judged(attempt)
+    for index in OTHER_ORDERS:
+        await attempt.change(text(index))
+        await _judged(attempt)
+        await attempt.change(text(f"DROP INDEX {index.split()[2]}"))
+
+
+async def _written(attempt: Attempt) -> None:
+    """Two ties, a low key that is newer than a high one, a time that is one author's newest and another's second, two
+    who chose one title, one who wrote once, and one who never did."""
+    await add_person(attempt, "nora")
+    once = await add_person(attempt, "bela")
+    keys = {name: await attempt.key(name) for name in ("mira", "tomas", "yuki", "amara", "juno")}
+    posts = [
+        ("tomas", "The night ferry", 40),
+        ("mira", "Rye, again", 30),
+        ("mira", "Rye, and again", 30),
+        ("yuki", "Adjourned", 50),
+        ("yuki", "Resigned", 30),
+        ("juno", "A letter to nobody", 20),
+        ("tomas", "Found in a drawer", 10),
+        ("amara", "Ferns", 60),
+        ("amara", "A bed of ferns", 60),
+        ("amara", "Late ferns", 60),
+        ("bela", "A letter to nobody", 20),
+    ]
+    rows = [
+        {
+            "author_id": {**keys, "bela": once}[author],
+            "title": title,
+            "content": "…",
+            "published": place % 2 == 0,
+            "created_at": FIRST_POST_AT + timedelta(days=day),
+            "updated_at": FIRST_POST_AT - timedelta(days=place),
+        }
+        for place, (author, title, day) in enumerate(posts)
+    ]
+    await attempt.change(*[insert(Post).values(row) for row in rows])
+
+
+async def _judged(attempt: Attempt) -> None:
+    every = await attempt.rows(
+        select(User.username, Post.title, Post.created_at)
+        .join(Post.author)
+        .order_by(User.username, Post.created_at.desc(), Post.id.desc())
+    )
+    names = await everybody(attempt)
+    newest = dict.fromkeys(names) | {row.username: row.title for row in reversed(every)}
+    async with attempt.sessions() as session:
+        got = await _called(attempt, session)
+    rows = tuples(attempt, got, of="pairs", width=2)
+    times = {(row.username, row.title): row.created_at for row in every}
+    _each_once(attempt, rows, names, posts=len(every))
+    _the_newest(attempt, rows, newest, times)
+    attempt.require(
+        [name for name, _ in rows] == names,
+        "order lost",
+        f"`{attempt.name}` returned all pairs, beginning with {rows[0][0]}. In the order of the usernames "
+        f"{names[0]} comes first.",
+    )
+    in_two_statements(attempt, len(names))
+
+
+async def _called(attempt: Attempt, session: AsyncSession) -> object:
+    """What the answer returns; two refusals of a database get a name."""
+    try:
+        return await attempt.call(session)
+    except NotYet as fault:
+        sent = " ".join(statement.text.upper() for statement in attempt.sent)
+        if fault.raised and "LATERAL" in sent and attempt.database == "sqlite":
+            raise attempt.not_yet(
+                "LATERAL outside PostgreSQL",
+                f"{fault.told} SQLite has no LATERAL. A subquery that gives one value, the id, may look at the row "
+                "outside on both.",
+            ) from None
+        if "GROUP BY" in fault.told and attempt.database == "postgresql":
+            raise attempt.not_yet(
+                "column beside the group",
+                f"{fault.told} A group is many posts with many titles, and max(created_at) chooses none of them. "
+                "SQLite lets it pass and takes one.",
+            ) from None
+        raise
+
+
+def _each_once(attempt: Attempt, rows: Sequence[Newest], names: Sequence[str], *, posts: int) -> None:
+    returned = f"`{attempt.name}` returned {len(rows)} pairs, and there are {len(names)} people."
+    strangers = [name for name, _ in rows if name not in names]
+    attempt.require(not strangers, "not a username", f"{returned} One begins with {shown(strangers[:1])}.")
+    name, times = next(iter(Counter(name for name, _ in rows).most_common(1)), ("", 0))
+    if times > 1 and len(rows) >= posts:
+        sent = " ".join(statement.text.upper() for statement in attempt.sent)
+        attempt.require(
+            "DISTINCT" not in sent or attempt.database != "sqlite",
+            "DISTINCT ON outside PostgreSQL",
+            f"{returned} DISTINCT ON is PostgreSQL's own. For SQLite SQLAlchemy writes DISTINCT alone, with a warning "
+            "that a page of the web never sees, and each post is a row of its own.",
+        )
+        raise attempt.not_yet("every post shown", f"{returned} {name} comes {times} times, with each post.")
+    attempt.require(
+        times <= 1,
+        "ties doubled",
+        f"{returned} {name} comes {times} times: as many posts have the author's latest time. Which of them is it?",
+    )
+    missing = next((name for name in names if name not in {name for name, _ in rows}), None)
+    attempt.require(
+        missing is None,
+        "people left out",
+        f"{returned} {missing} is missing. Who has written nothing stands there, too.",
+    )
+
+
+def _the_newest(
+    attempt: Attempt,
+    rows: Sequence[Newest],
+    newest: dict[str, str | None],
+    times: dict[tuple[str, str | None], object],
+) -> None:
+    for name, title in rows:
+        if title == newest[name]:
+            continue
+        told = f"For {name}, `{attempt.name}` gives {shown(title)}; the newest is {shown(newest[name])}."
+        attempt.require((name, title) in times, "wrong title", told)
+        attempt.require(
+            times[name, title] != times[name, newest[name]],
+            "no last word",
+            f"{told} Both have the same time. What decides between them, on each database and with each index?",
+        )
+        raise attempt.not_yet(
+            "not the newest", f"{told} Look at the time: a key may be high and the post old."
+        )
