@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.lab.people import FIRST_POST_AT
@@ -12,6 +14,7 @@ from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.verdicts import NotYet
 from course_lib.school.judges.l12_indexes.rows_of_values import (
     add_person,
+    any_order,
     everybody,
     in_two_statements,
     tuples,
@@ -19,16 +22,18 @@ from course_lib.school.judges.l12_indexes.rows_of_values import (
 from course_lib.school.judges.registry import BOTH, judge
 from course_lib.school.stages.returned_lists import shown
 
-Wealth = dict[str, tuple[list[int], int]]
+Wealth = dict[str, tuple[list[int], int, int]]
+"""By name: the balances, the number of published posts, and that of all posts."""
 
 
 @judge("12.5", on=BOTH)
 async def each_balance_once(attempt: Attempt) -> None:
     await _opened(attempt)
+    await any_order(attempt)
     wanted = await _wanted(attempt)
     async with attempt.sessions() as session:
         got = await _called(attempt, session)
-    rows = tuples(attempt, got, of="rows of three values", width=3)
+    rows = tuples(attempt, got, of="triples", width=3)
     names = [name for name, _, _ in rows]
     everyone = list(wanted)
     _each_person_once(attempt, names, everyone)
@@ -94,14 +99,14 @@ async def _opened(attempt: Attempt) -> None:
 
 
 async def _wanted(attempt: Attempt) -> Wealth:
-    """By name: the balances, and the number of published posts."""
     balances = await attempt.rows(select(User.username, Account.balance).join(Account.owner))
-    posts = (
-        select(User.username, func.count()).join(Post.author).where(Post.published).group_by(User.username)
-    )
-    counted = dict(map(tuple, await attempt.rows(posts)))
+    posts = await attempt.rows(select(User.username, Post.published).join(Post.author))
     return {
-        name: ([cents for owner, cents in balances if owner == name], counted.get(name, 0))
+        name: (
+            [cents for owner, cents in balances if owner == name],
+            sum(published for author, published in posts if author == name),
+            sum(author == name for author, _ in posts),
+        )
         for name in await everybody(attempt)
     }
 
@@ -123,51 +128,53 @@ def _each_person_once(attempt: Attempt, names: Sequence[str], everyone: Sequence
     )
 
 
-def _right(attempt: Attempt, name: str, cents: object, posts: object, wanted: Wealth) -> None:
-    balances, written = wanted[name]
-    right = (sum(balances), written)
-    if (cents, posts) == right:
+def _right(attempt: Attempt, name: str, cents: Any, posts: Any, wanted: Wealth) -> None:
+    balances, written, drafts_too = wanted[name]
+    owned = sum(balances)
+    if (cents, posts) == (owned, written):
         return
-    holds = f"{len(balances)} account{'s' * (len(balances) != 1)} with {sum(balances)} cents"
     said = (
-        f"For {name}, who has {holds} and {written} published posts, `{attempt.name}` says "
-        f"{shown(cents)} and {shown(posts)}."
+        f"For {name}, who has {len(balances)} account{'s' * (len(balances) != 1)} with {owned} cents and {written} "
+        f"published post{'s' * (written != 1)}, `{attempt.name}` says {shown(cents)} and {shown(posts)}."
     )
     attempt.require(
-        (cents, posts) != right[::-1],
-        "values swapped",
-        f"{said} First the cents, then the posts.",
+        (cents, posts) != (written, owned), "values swapped", f"{said} First the cents, then the posts."
     )
-    if cents is None or posts is None:
-        sent = " ".join(statement.text for statement in attempt.sent)
-        attempt.require(written or "/" not in sent, *_divided(said))
-        raise attempt.not_yet("NULL in place of 0", f"{said} The sum of no rows is NULL. 0 was asked for.")
+    _a_number_each(attempt, cents, posts, said, divided=not written)
     attempt.require(
-        cents == right[0] or cents != sum(set(balances)),
+        cents == owned or cents != sum(set(balances)),
         "sum(distinct)",
         f"{said} Two of the balances are equal, and DISTINCT takes them for one: it looks at the number, and not at "
         "whose it is.",
     )
-    multiplied = (
-        "A join has a row for each account with each post. Added up over it, every balance counts once for "
-    )
     attempt.require(
-        cents == right[0] or not written or cents != right[0] * written,
+        cents <= owned or not owned or cents % owned,
         "multiplied by the join",
-        f"{said} {multiplied}each post.",
+        f"{said} A join has a row for each account with each post. Added up over it, every balance counts once for "
+        "each post.",
     )
+    attempt.require(cents == owned, "wrong sum", f"{said} Each balance is to be added once.")
     attempt.require(
-        posts == written or posts != written * len(balances),
+        len(balances) < 2 or posts != written * len(balances),
         "multiplied by the join",
         f"{said} A join has a row for each account with each post, and so each post counts once for each account.",
     )
-    raise attempt.not_yet(*_otherwise(said, right, (cents, posts)))
+    attempt.require(posts != drafts_too, "drafts counted", f"{said} There are drafts as well.")
+    attempt.require(
+        len(balances) or posts,
+        "no account, no posts",
+        f"{said} The posts are lost with the account that is not there.",
+    )
+    raise attempt.not_yet("wrong posts", f"{said} Published ones are counted, and each once.")
 
 
-def _otherwise(said: str, right: tuple[int, int], got: tuple[object, object]) -> tuple[str, str]:
-    if got[0] == right[0]:
-        return "wrong posts", f"{said} Published ones are counted, and each once."
-    return "wrong sum", f"{said} Each balance is to be added once."
+def _a_number_each(attempt: Attempt, cents: Any, posts: Any, said: str, *, divided: bool) -> None:
+    if cents is None or posts is None:
+        sent = " ".join(statement.text for statement in attempt.sent)
+        attempt.require(not divided or "/" not in sent, *_divided(said))
+        raise attempt.not_yet("NULL in place of 0", f"{said} The sum of no rows is NULL. 0 was asked for.")
+    numbers = all(isinstance(each, int | float | Decimal) for each in (cents, posts))
+    attempt.require(numbers, "not numbers", f"{said} Numbers were asked for.")
 
 
 def _divided(said: str) -> tuple[str, str]:
