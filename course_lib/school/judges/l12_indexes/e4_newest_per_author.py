@@ -28,6 +28,8 @@ OTHER_ORDERS = (
 )
 """Two indexes that bring posts of one time in opposite orders; the second one comes when the first has gone."""
 
+OWN_WORDS = "DISTINCT ON is PostgreSQL's own."
+
 
 @judge("12.4", on=BOTH)
 async def the_newest_of_each(attempt: Attempt) -> None:
@@ -116,6 +118,8 @@ async def _called(attempt: Attempt, session: AsyncSession) -> object:
                 f"{fault.told} SQLite has no LATERAL. A subquery that gives one value, the id, may look at the row "
                 "outside on both.",
             ) from None
+        if "DistinctOn" in fault.told:
+            raise attempt.not_yet("DISTINCT ON outside PostgreSQL", f"{fault.told} {OWN_WORDS}") from None
         if "CardinalityViolation" in fault.told:
             raise attempt.not_yet(
                 "many rows for one value",
@@ -141,8 +145,8 @@ def _each_once(attempt: Attempt, rows: Sequence[Newest], names: Sequence[str], *
         attempt.require(
             "DISTINCT" not in sent or attempt.database != "sqlite",
             "DISTINCT ON outside PostgreSQL",
-            f"{returned} DISTINCT ON is PostgreSQL's own. For SQLite SQLAlchemy writes DISTINCT alone, with a warning "
-            "that a page of the web never sees, and each post is a row of its own.",
+            f"{returned} {OWN_WORDS} For SQLite SQLAlchemy writes DISTINCT alone, with a warning that no visitor sees, "
+            "and each post is a row of its own.",
         )
         raise attempt.not_yet("every post shown", f"{returned} {name} comes {times} times, with each post.")
     attempt.require(
