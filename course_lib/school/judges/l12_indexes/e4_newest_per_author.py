@@ -129,8 +129,8 @@ async def _called(attempt: Attempt, session: AsyncSession) -> object:
         if "GROUP BY" in fault.told and attempt.database == "postgresql":
             raise attempt.not_yet(
                 "column beside the group",
-                f"{fault.told} A group is many posts with many titles, and max(created_at) chooses none of them. "
-                "SQLite lets it pass and takes one.",
+                f"{fault.told} A group may hold many titles, and nothing says which of them is meant. SQLite lets it pass "
+                "and takes one.",
             ) from None
         raise
 
