@@ -30,6 +30,26 @@ OTHER_ORDERS = (
 
 OWN_WORDS = "DISTINCT ON is PostgreSQL's own."
 
+REFUSED = (
+    (
+        "LATERAL",
+        "LATERAL outside PostgreSQL",
+        "SQLite has no LATERAL. A subquery that gives one value, the id, may look at the row outside on both.",
+    ),
+    ("DistinctOn", "DISTINCT ON outside PostgreSQL", OWN_WORDS),
+    (
+        "CardinalityViolation",
+        "many rows for one value",
+        "Beside a row there is room for one value. SQLite takes the first of them, without a word.",
+    ),
+    (
+        "GroupingError",
+        "column beside the group",
+        "A group may hold many titles, and nothing says which of them is meant. SQLite lets it pass and takes one.",
+    ),
+)
+"""Words of the error or of the SQL, the misconception, and what is to be said."""
+
 
 @judge("12.4", on=BOTH)
 async def the_newest_of_each(attempt: Attempt) -> None:
@@ -107,31 +127,15 @@ async def _judged(attempt: Attempt) -> None:
 
 
 async def _called(attempt: Attempt, session: AsyncSession) -> object:
-    """What the answer returns; two refusals of a database get a name."""
+    """What the answer returns; what one of the databases alone refuses gets its name."""
     try:
         return await attempt.call(session)
     except NotYet as fault:
-        sent = " ".join(statement.text.upper() for statement in attempt.sent)
-        if fault.raised and "LATERAL" in sent and attempt.database == "sqlite":
-            raise attempt.not_yet(
-                "LATERAL outside PostgreSQL",
-                f"{fault.told} SQLite has no LATERAL. A subquery that gives one value, the id, may look at the row "
-                "outside on both.",
-            ) from None
-        if "DistinctOn" in fault.told:
-            raise attempt.not_yet("DISTINCT ON outside PostgreSQL", f"{fault.told} {OWN_WORDS}") from None
-        if "CardinalityViolation" in fault.told:
-            raise attempt.not_yet(
-                "many rows for one value",
-                f"{fault.told} Beside a row there is room for one value. SQLite takes the first of them, without a "
-                "word.",
-            ) from None
-        if "GROUP BY" in fault.told and attempt.database == "postgresql":
-            raise attempt.not_yet(
-                "column beside the group",
-                f"{fault.told} A group may hold many titles, and nothing says which of them is meant. SQLite lets it pass "
-                "and takes one.",
-            ) from None
+        sent = " ".join(statement.text for statement in attempt.sent)
+        for words, name, why in REFUSED:
+            attempt.require(
+                not fault.raised or words not in f"{fault.told} {sent}", name, f"{fault.told} {why}"
+            )
         raise
 
 
