@@ -109,7 +109,7 @@ async def _cheap(attempt: Attempt, query: Select[Any], what: str, indexes: list[
     work = await work_of(attempt, query)
     if work > enough:
         told = (
-            f"For {what} {on(attempt)} takes {work} {unit(attempt)}; {rows} rows are found, and {enough} "
+            f"For {what} {on(attempt)} takes {work:,} {unit(attempt)}; {rows} rows are found, and {enough:,} "
             f"{unit(attempt)} are more than enough. The indexes of `posts` are "
             f"{', '.join(each.words for each in indexes)}."
         )
@@ -158,5 +158,5 @@ async def _feed_as_before(attempt: Attempt) -> None:
     attempt.require(
         work <= TO_BEGIN[attempt.database] + A_ROW[attempt.database] * 20,
         "feed's index lost",
-        f"The first page of everybody's posts takes {work} {unit(attempt)} now: the index that served it is gone.",
+        f"The first page of everybody's posts takes {work:,} {unit(attempt)} now: the index that served it is gone.",
     )
