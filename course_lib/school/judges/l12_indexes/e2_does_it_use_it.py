@@ -49,8 +49,8 @@ async def it_is_used_on_both(attempt: Attempt) -> None:
     attempt.require(
         work * SHARE < without,
         name,
-        f"Among {POSTS:,} posts, {on(attempt)} takes {work:,} {unit(attempt)} for {letter}, and {without:,} with no index. "
-        f"{why}",
+        f"Among {POSTS:,} posts, {on(attempt)} takes {work:,} {unit(attempt)} for {letter}, and {without:,} with no "
+        f"index. {why}",
     )
 
 
