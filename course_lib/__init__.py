@@ -10,6 +10,7 @@ to be read from top to bottom.
     pagination      pages by number and pages by key
     repositories    where the queries live; they flush and never commit
     transactions    unit of work, transfer_funds, retry; the only place that commits
+    live_changes    change a table while others use it
     security        password hashing, off the event loop
     schemas         what comes in and what goes out
     services        where the rules live; no HTTP

@@ -25,6 +25,7 @@ FLOORS = (
     "pagination",
     "repositories",
     "transactions",
+    "live_changes",
     "security",
     "schemas",
     "services",

@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from io import StringIO
 from pathlib import Path
@@ -844,6 +844,51 @@ async def test_the_lock_of_a_file_stands_beside_it_and_goes_with_the_upgrade(
 
 async def test_a_database_in_memory_needs_no_lock() -> None:
     command.upgrade(config_for(make_url("sqlite+aiosqlite://")), "head")
+
+
+# A table in use
+
+
+ADD_BIO = 'op.add_column("users", sa.Column("bio", sa.Text))'
+
+
+@pytest.fixture
+async def in_use(server: postgres.Server) -> AsyncIterator[URL]:
+    """The address of a database whose users somebody has read, in a transaction that goes on."""
+    url = server.create_database()
+    command.upgrade(config_for(url), "head")
+    reader = create_engine(url, poolclass=NullPool)
+    async with reader.connect() as connection:
+        await connection.execute(text("SELECT count(*) FROM users"))
+        yield url
+
+
+async def test_a_migration_gives_up_where_others_would_wait_behind_it(in_use: URL, tmp_path: Path) -> None:
+    toml = project_with(tmp_path, *REVISIONS, upgrade=ADD_BIO)
+    address = in_use.render_as_string(hide_password=False)
+    finished = alembic("-c", str(toml), "upgrade", "head", database=address)
+
+    assert finished.returncode != 0
+    assert one_line(finished).startswith(
+        "FAILED: somebody holds a table that the migration needs: it is undone"
+    )
+    assert "Traceback" not in finished.stderr
+    assert await ask(in_use, "SELECT version_num FROM alembic_version") == [HEAD]
+
+
+async def test_an_index_made_concurrently_waits_longer_than_a_lock(
+    server: postgres.Server, tmp_path: Path
+) -> None:
+    """Outside a transaction, in the block of the index, there is no limit."""
+    url, asked = server.create_database(), "postgresql_concurrently=True)"
+    says = 'print(op.get_bind().exec_driver_sql("SHOW lock_timeout").scalar())'
+    toml = project_with(
+        tmp_path, *REVISIONS, upgrade=f"{says}{CONCURRENTLY.replace(asked, f'{asked}; {says}')}"
+    )
+    finished = alembic("-c", str(toml), "upgrade", "head", database=url.render_as_string(hide_password=False))
+
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.split() == ["2s", "0"]
 
 
 WITH_CTRL_C = """
