@@ -4,14 +4,7 @@ small steps. Each step is a unit of work."""
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    TableClause,
-    func,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import ColumnElement, TableClause, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.errors import OutOfRange
