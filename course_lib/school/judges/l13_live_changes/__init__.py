@@ -3,9 +3,11 @@
 from course_lib.school.judges.l13_live_changes import (
     e1_a_required_column,
     e2_alter_patiently,
+    e3_an_index_while_all_write,
 )
 
 __all__ = [
     "e1_a_required_column",
     "e2_alter_patiently",
+    "e3_an_index_while_all_write",
 ]
