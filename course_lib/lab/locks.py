@@ -125,6 +125,8 @@ async def _held(engine: AsyncEngine, statements: Sequence[str]) -> list[Held]:
     """Of one transaction. Tables keep the names that they had before it: others know no others."""
     found = []
     async with engine.connect() as connection, engine.connect() as other:
+        await connection.execute(text("SELECT pg_stat_force_next_flush()"))  # what was counted before
+        await connection.rollback()
         for name, value in SETTINGS.items():
             await connection.execute(text(f"SET LOCAL {name} = '{value}'"))
         first = before = await connection.run_sync(look)

@@ -89,6 +89,19 @@ async def test_each_statement_by_itself_knows_nothing_of_the_one_before(blog: As
     assert [each.rows_read for each in found.held] == [0, 0]
 
 
+async def test_what_this_connection_has_read_before_is_not_counted(blog: AsyncEngine) -> None:
+    """ALTER TYPE makes the index anew, and what was counted of the old one goes with it."""
+    alone = create_engine(blog.url, pool_size=2, max_overflow=0)
+    alter = "ALTER TABLE posts ALTER id TYPE bigint"
+    first = await of_posts(alone, alter)
+    for _ in range(2):  # both connections of the pool
+        async with alone.connect() as one, alone.connect() as two:
+            for connection in (one, two):
+                await connection.execute(text("SELECT title FROM posts WHERE id = 3"))
+    assert await of_posts(alone, alter) == first
+    await alone.dispose()
+
+
 async def test_nothing_is_changed_and_nothing_held_afterwards(blog: AsyncEngine) -> None:
     async with blog.connect() as connection:
         before = await connection.run_sync(look)
