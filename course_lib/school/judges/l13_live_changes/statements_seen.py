@@ -22,7 +22,9 @@ LOOK = """
     SELECT pg_relation_filenode($1::oid) AS file,
         (SELECT virtualtransaction FROM pg_locks WHERE pid = pg_backend_pid() LIMIT 1) AS transaction,
         (SELECT array_agg(mode) FROM pg_locks WHERE pid = pg_backend_pid() AND relation = $1::oid AND granted) AS modes,
-        pg_stat_get_xact_tuples_returned($1::oid) + pg_stat_get_xact_tuples_fetched($1::oid) AS read,
+        pg_stat_get_xact_tuples_returned($1::oid) + pg_stat_get_xact_tuples_fetched($1::oid) + coalesce((
+            SELECT sum(pg_stat_get_xact_tuples_fetched(indexrelid)) FROM pg_index WHERE indrelid = $1::oid
+        ), 0)::bigint AS read,
         pg_stat_get_xact_tuples_inserted($1::oid) + pg_stat_get_xact_tuples_updated($1::oid)
             + pg_stat_get_xact_tuples_deleted($1::oid) AS changed
 """
