@@ -26,14 +26,14 @@ on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 async def sessions(engine: AsyncEngine) -> Sessions:
-    """On a table `notes` with 25 rows and an empty column; every third key is missing."""
+    """On a table `notes` with 25 rows, the last key first, and an empty column; every third key is missing."""
     async with engine.begin() as connection:
         await connection.execute(sa.text("DROP TABLE IF EXISTS notes"))
         await connection.execute(
             sa.text("CREATE TABLE notes (id int PRIMARY KEY, title text NOT NULL, slug text)")
         )
         rows = [{"id": key, "title": f"Note {key}"} for key in range(1, 3 * ROWS) if key % 3][:ROWS]
-        await connection.execute(sa.insert(NOTES), rows)
+        await connection.execute(sa.insert(NOTES), rows[::-1])
     return create_session_factory(engine)
 
 

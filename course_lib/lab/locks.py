@@ -44,7 +44,7 @@ TABLES = """
             SELECT sum(pg_stat_get_xact_tuples_returned(i.indexrelid)) FROM pg_index i WHERE i.indrelid = t.oid
         ), 0)::bigint AS rows_read,
         (SELECT array_agg(l.mode) FROM pg_locks l
-         WHERE l.relation = t.oid AND l.pid = pg_backend_pid() AND l.granted) AS modes
+         WHERE l.relation = t.oid AND l.pid = pg_backend_pid()) AS modes
     FROM pg_class t
     WHERE t.relkind IN ('r', 'p') AND t.relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
     ORDER BY t.oid

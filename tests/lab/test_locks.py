@@ -66,7 +66,7 @@ async def test_a_default_that_differs_from_row_to_row_writes_the_table_anew(blog
 
 
 async def test_a_lock_stays_to_the_end_of_its_transaction(blog: AsyncEngine) -> None:
-    together = await of_posts(blog, NOT_VALID, VALIDATE)
+    together = await of_posts(blog, "SELECT content FROM posts", NOT_VALID, VALIDATE)
     assert (together.mode, together.rows_read, together.stops) == ("ACCESS EXCLUSIVE", ALL, BOTH)
     async with blog.begin() as connection:
         await connection.execute(text(NOT_VALID))
@@ -82,6 +82,11 @@ async def test_every_table_that_is_locked_is_told(blog: AsyncEngine) -> None:
         "users": ("SHARE ROW EXCLUSIVE", ("UPDATE",)),
         "posts": ("SHARE ROW EXCLUSIVE", ("UPDATE",)),
     }
+
+
+async def test_a_table_keeps_the_name_by_which_others_know_it(blog: AsyncEngine) -> None:
+    held = await of_posts(blog, "ALTER TABLE posts RENAME TO articles", "ALTER TABLE articles ADD n int")
+    assert (held.table, held.stops) == ("posts", BOTH)
 
 
 async def test_each_statement_by_itself_knows_nothing_of_the_one_before(blog: AsyncEngine) -> None:
