@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from sqlalchemy import Connection, Engine, NullPool, text
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.util.concurrency import await_
 
@@ -65,13 +66,21 @@ def _not_committed(attempt: Attempt, column: str, told_before: str) -> NotYet:
 
 async def _behind_a_reader(attempt: Attempt) -> None:
     """Somebody has read a row and thinks. In the moment of the last refusal he goes."""
-    refusals = attempt.chance.choice((4, 5))
+    refusals = attempt.chance.choice((5, 6))
     async with _somebody_thinking(attempt) as (reader, watching):
         queue = _Queue(attempt, reader, watching, refusals)
         with queue.listening(), _timers_of_theirs(queue):
             got = await _either(queue.call("ALTER TABLE posts ADD COLUMN second_one int"), queue.standstill())
+        with suppress(DBAPIError):
+            queue.reader_is_there = await reader.scalar(text("SELECT true")) or False
     if queue.fault:
         raise queue.fault
+    attempt.require(
+        queue.reader_is_there,
+        "ends the others",
+        f"Somebody had read a post and was thinking. `{attempt.name}` ended his session, and what he had done in it is "
+        "lost. A change that can wait has to.",
+    )
     if isinstance(got, Exception) or not await _is_there(attempt, "second_one"):
         raise _of_an_end(attempt, got, queue)
 
@@ -123,8 +132,10 @@ class _Queue:
     """Milliseconds that a session has for its statement, by its process."""
     timers: list[tuple[float, asyncio.TimerHandle]] = field(default_factory=list)
     paused: bool = True
-    has_set: bool = False
+    has_set: dict[int, int] = field(default_factory=dict)
+    """In which attempt a session was last given a limit, by its process."""
     fault: NotYet | None = None
+    reader_is_there: bool = False
 
     async def call(self, statement: str) -> object:
         answer = self.attempt.answer
@@ -166,10 +177,13 @@ class _Queue:
                 f"`{self.attempt.name}` was refused, and asked again at once: it stands in the queue again before "
                 "those who waited behind it have had their turn. A pause lets them in.",
             )
-        self.has_set |= "timeout" in sent.lower()
         driver: Any = connection.connection.driver_connection
+        process = driver.get_server_pid()
+        if "timeout" in sent.lower():
+            alone = connection.connection.dbapi_connection.autocommit  # type: ignore[union-attr]
+            self.has_set[process] = 0 if alone else self.attempts
         with suppress(Exception):  # a transaction that has failed answers nothing
-            self.limits[driver.get_server_pid()] = [row["setting"] for row in await_(driver.fetch(LIMITS))]
+            self.limits[process] = [row["setting"] for row in await_(driver.fetch(LIMITS))]
 
     def _fails(self, context: ExceptionContext) -> None:
         if not _theirs.get():
@@ -215,6 +229,12 @@ class _Queue:
                 "waits too long",
                 f"Somebody has read a post and not committed. `{name}` waits for its lock for {limit:.0f} "
                 f"milliseconds. {WHY}; {LONGEST} were the most.",
+            )
+        if self.has_set.get(process) == self.attempts:
+            return self.attempt.not_yet(
+                "limit of nothing",
+                f"`{name}` has set a limit, and `lock_timeout` is 0 behind it, which is for ever: a number alone is "
+                f"milliseconds, and parts of one are rounded. {WHY}.",
             )
         if self.has_set:
             return self.attempt.not_yet(

@@ -20,7 +20,10 @@ from course_lib.school.stages.unchanged import Picture, picture, require_column,
 INDEX, COLUMN = "uq_posts_title", "posts.subtitle"
 IN_A_TRANSACTION, IS_THERE = "25001", ("42P07", "42701", "42710")
 BROKEN = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1"
-OF_TITLES = "SELECT indexdef FROM pg_indexes WHERE tablename = 'posts' AND indexdef LIKE '%title%'"
+OF_TITLES = """
+    SELECT pg_get_indexdef(indexrelid) FROM pg_index
+    WHERE indrelid = 'posts'::regclass AND indisvalid AND pg_get_indexdef(indexrelid) LIKE '%title%'
+"""
 DOUBLE = "UPDATE posts SET title = :title WHERE id = (SELECT max(id) FROM posts)"
 
 

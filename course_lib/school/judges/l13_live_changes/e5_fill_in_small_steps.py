@@ -23,8 +23,8 @@ from course_lib.school.stages.unchanged import picture, require_rest
 
 STEPS = 15
 OWN = "by hand"
-OF_SMALL_TABLES = ("seqscan", "bitmapscan", "sort")
-"""Ways of a plan that reads or sorts all rows, to have a few of them."""
+OF_SMALL_TABLES = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin")
+"""Ways of a plan that read all rows, to have a few of them."""
 A_STEP, A_ROW = 6, 2
 """Statements that an answer may send for each step of several rows, or for each row where it goes row by row."""
 OFTEN = 4
@@ -41,6 +41,7 @@ async def filled_in_small_steps(attempt: Attempt) -> None:
     own = await _filled_by_hand(attempt, "SELECT id FROM posts ORDER BY id OFFSET 30 LIMIT 1")
     before = await picture(attempt)
     seen = await _to_its_end(attempt, table, size)
+    attempt.require(attempt.left_open() == 0, "leaked session", f"`{attempt.name}` left a connection open.")
     await _require_commit(attempt, seen, len(own))
     _require_steps(attempt, seen, size)
     _require_one_walk(attempt, seen, len(before.values["posts.id"]))
@@ -50,17 +51,24 @@ async def filled_in_small_steps(attempt: Attempt) -> None:
     require_rest(attempt, before, after)
     await _killed_and_called_again(attempt, size)
     await _beside_a_colleague(attempt, size)
-    attempt.require(attempt.left_open() == 0, "leaked session", f"`{attempt.name}` left a connection open.")
 
 
 async def _an_empty_column(attempt: Attempt, size: int) -> int:
-    """Posts with gaps among their keys; one of fifteen has no colon in its title."""
+    """Posts with gaps among their keys. One of fifteen has no colon, or nothing behind it; another one has two."""
+    await attempt.change(
+        text("ALTER TABLE posts SET (fillfactor = 30, autovacuum_enabled = off)")
+    )  # rows stay in place
     table = await write_posts(attempt, STEPS * size)
     await attempt.change(
         text("ALTER TABLE posts ADD COLUMN subtitle TEXT"),
         text("DELETE FROM posts WHERE title LIKE 'Post %' AND id % 16 = 7"),
         text("UPDATE posts SET title = title || ': part ' || id WHERE title LIKE 'Post %' AND id % 15 <> 3"),
-        text("ALTER TABLE posts SET (autovacuum_enabled = off)"),
+        text(
+            "UPDATE posts SET title = title || ': and more' WHERE title LIKE 'Post %: part %' AND id % 15 = 4"
+        ),
+        text(
+            "UPDATE posts SET title = title || ': ' WHERE title LIKE 'Post %' AND title NOT LIKE '%: %' AND id % 2 = 1"
+        ),
         text("ANALYZE posts"),
         *(
             text(f"ALTER DATABASE {attempt.engine.url.database} SET enable_{way} = off")
@@ -114,12 +122,12 @@ def _ending(engine: AsyncEngine, size: int, seen: Sequence[Seen] = ()) -> Iterat
 
 async def _of_a_loop(attempt: Attempt, sent: int) -> NotYet:
     rows = await attempt.rows(text("SELECT title FROM posts WHERE subtitle IS NULL"))
-    none = sum(not BEHIND_THE_COLON.search(title) for (title,) in rows)
+    none = sum(_subtitle(title) is None for (title,) in rows)
     return attempt.not_yet(
         "loops for ever",
         f"`{attempt.name}` had sent {sent} statements, and was stopped. {len(rows)} posts have no subtitle, and {none} "
-        "of them have no colon in their title: their subtitle is NULL before, and after. Who looks for NULL finds them "
-        "again and again.",
+        "of them have nothing behind a colon in their title: their subtitle is NULL before, and after. Who looks for "
+        "NULL finds them again and again.",
     )
 
 
@@ -208,7 +216,7 @@ async def _killed_and_called_again(attempt: Attempt, size: int) -> None:
 async def _beside_a_colleague(attempt: Attempt, size: int) -> None:
     """In the moment before the first UPDATE a colleague fills the first and the last of the posts."""
     await _empty(attempt)
-    ends = (await attempt.rows(text("SELECT min(id), max(id) FROM posts WHERE title LIKE '%: %'")))[0]
+    ends = (await attempt.rows(text("SELECT min(id), max(id) FROM posts WHERE title LIKE '%: _%'")))[0]
     filled: list[int] = []
     async with _colleague(attempt) as colleague:
 
