@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
+from course_lib.lab.faults import power_cut
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.verdicts import NotYet
 from course_lib.school.judges.l13_live_changes.many_posts import write_posts
@@ -50,6 +51,7 @@ async def nobody_waits_for_a_column(attempt: Attempt) -> None:
     await _as_asked_for(attempt, after)
     _leave_helpers(before, after)
     require_rest(attempt, before, after)
+    await _require_told(attempt)
     new = {"title": "New", "content": "…", "author_id": await attempt.key("mira"), "language": "nl"}
     await require_use(attempt, "posts", new, refused={"language": None, "title": None})
 
@@ -135,6 +137,16 @@ async def _as_asked_for(attempt: Attempt, after: Picture) -> None:
         "default None" in shape,
         "default left behind",
         "Whoever writes a post without a language is given the default, and was to be refused.",
+    )
+
+
+async def _require_told(attempt: Attempt) -> None:
+    with power_cut(attempt.engine, "ALTER"):
+        got = await attempt.call(attempt.engine, expected=(Exception,))
+    attempt.require(
+        isinstance(got, Exception),
+        "error swallowed",
+        f"The connection broke under the first ALTER TABLE of `{attempt.name}`, and it ended as if all were well.",
     )
 
 

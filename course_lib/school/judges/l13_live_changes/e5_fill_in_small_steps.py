@@ -62,6 +62,7 @@ async def _an_empty_column(attempt: Attempt, size: int) -> int:
     await attempt.change(
         text("ALTER TABLE posts ADD COLUMN subtitle TEXT"),
         text("DELETE FROM posts WHERE title LIKE 'Post %' AND id % 16 = 7"),
+        text("UPDATE posts SET title = 'The first: of all' WHERE id = (SELECT min(id) FROM posts)"),
         text("UPDATE posts SET title = title || ': part ' || id WHERE title LIKE 'Post %' AND id % 15 <> 3"),
         text(
             "UPDATE posts SET title = title || ': and more' WHERE title LIKE 'Post %: part %' AND id % 15 = 4"
