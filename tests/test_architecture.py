@@ -25,6 +25,7 @@ FLOORS = (
     "pagination",
     "repositories",
     "transactions",
+    "outbox",
     "security",
     "schemas",
     "services",

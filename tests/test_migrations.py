@@ -56,6 +56,10 @@ ROWS: dict[str, tuple[str, ...]] = {
         "INSERT INTO accounts (owner_id, balance) VALUES (1, 500), (2, 0)",
         "INSERT INTO transfers (from_account_id, to_account_id, amount) VALUES (1, 2, 500)",
     ),
+    "0008": (
+        "INSERT INTO outbox_messages (key, payload) "
+        """VALUES ('7f1d3c1e-0c5b-4d0c-8b57-3f1f5b1a9c2e', '{"order": 1}')""",
+    ),
 }
 """What people write at each revision."""
 
@@ -223,7 +227,8 @@ async def test_each_migration_goes_up_down_and_up_and_keeps_the_rows_of_those_be
         await fill(empty_url, revision)
 
     counts = {name: len(entries) for name, entries in (await rows(empty_url)).items()}
-    assert counts == {"accounts": 2, "post_tags": 2, "posts": 2, "tags": 1, "transfers": 1, "users": 2}
+    blog = {"post_tags": 2, "posts": 2, "tags": 1, "users": 2}
+    assert counts == blog | {"accounts": 2, "transfers": 1, "outbox_messages": 1}
 
 
 async def test_downgrade_to_base_leaves_no_table(empty_url: URL) -> None:
