@@ -122,13 +122,13 @@ async def test_ten_connections_may_be_the_first_at_once() -> None:
 
 @on_postgresql
 async def test_a_forgotten_transaction_is_ended_where_a_limit_is_set(engine: AsyncEngine) -> None:
-    own = create_engine(engine.url, timeouts=Timeouts(idle_in_transaction=0.1, pool=300))
-    sits = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+    own = create_engine(engine.url, timeouts=Timeouts(idle_in_transaction=0.5, pool=300))
     async with own.connect() as forgotten:
-        pid = await forgotten.scalar(text("SELECT pg_backend_pid()"))
-        async with asyncio.timeout(300), engine.connect() as observer:
-            while await observer.scalar(sits, {"pid": pid}):
-                await observer.rollback()
+        await forgotten.scalar(text("SELECT 1"))
+        driver: Any = (await forgotten.get_raw_connection()).driver_connection
+        closed = asyncio.Event()
+        driver.add_termination_listener(lambda _: closed.set())
+        await asyncio.wait_for(closed.wait(), 300)
 
         with pytest.raises(DBAPIError, match="connection is closed") as caught:
             await forgotten.scalar(text("SELECT 1"))
