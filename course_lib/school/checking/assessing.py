@@ -60,6 +60,9 @@ async def assess(exercise: Exercise, answer: object, *, hidden: bool = False) ->
         return Outcome(exercise, NOT_ATTEMPTED, told)
     except NotYet as fault:
         return _not_yet(exercise, answer, fault, remarks)
+    except PostgresUnavailable as reason:
+        told = f"This exercise is judged on PostgreSQL alone, and so it was not judged: {reason}"
+        return Outcome(exercise, NOT_ATTEMPTED, told)
     except TookTooLong:
         return _not_yet(exercise, answer, hangs(answer), remarks)  # type: ignore[arg-type]
     except Exception as error:  # the judge itself has stumbled over what it was given
@@ -72,17 +75,20 @@ async def assess(exercise: Exercise, answer: object, *, hidden: bool = False) ->
 async def _on_each_database(exercise: Exercise, answer: Any, remarks: list[str], *, hidden: bool) -> None:
     if not callable(answer):
         check_call(answer, ())
-    for database in judge_of(exercise.id, exercise.lesson).on:
+    databases = judge_of(exercise.id, exercise.lesson).on
+    for database in databases:
         try:
             await _attempt(exercise, answer, database, hidden=hidden)
         except NotYet as fault:
-            if database == POSTGRES:
+            if database == POSTGRES and SQLITE in databases:
                 fault.told = f"All is well on SQLite. On PostgreSQL: {fault.told}"
             raise
         except PostgresUnavailable as reason:
+            if SQLITE not in databases:
+                raise
             remarks.append(f"Checked on SQLite alone: {reason}")
     with suppress(CameOut):
-        await _attempt(exercise, answer, SQLITE, hidden=hidden, kind=BrokenConnection)
+        await _attempt(exercise, answer, databases[0], hidden=hidden, kind=BrokenConnection)
 
 
 def _not_yet(exercise: Exercise, answer: object, fault: NotYet, remarks: list[str]) -> Outcome:
