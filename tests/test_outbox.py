@@ -57,7 +57,8 @@ async def test_a_message_is_sent_once_and_marked(sessions: Sessions) -> None:
 
 async def test_what_is_rolled_back_is_never_told(sessions: Sessions) -> None:
     async with sessions() as session:
-        await add_message(session, {"order": 7})
+        message = await add_message(session, {"order": 7})
+        assert (message.id, message.attempts) == (1, 0)
         await session.rollback()
 
     assert await send_messages(sessions, partner := Partner()) == 0
