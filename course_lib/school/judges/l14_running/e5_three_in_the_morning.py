@@ -1,5 +1,7 @@
 """Exercise 14.5, Three in the morning: the cause is found in what the server says of itself, and it alone is mended."""
 
+from sqlalchemy import URL
+
 from course_lib.db import create_engine
 from course_lib.lab.postgres.server import Server, own_server
 from course_lib.school.attempts.attempt import Attempt
@@ -7,7 +9,6 @@ from course_lib.school.judges.registry import POSTGRES, judge
 from course_lib.school.stages.incidents.breaking import WAYS, Incident, broken, without_cleaners
 from course_lib.school.stages.incidents.causes import CAUSES
 from course_lib.school.stages.incidents.scene import Way
-from sqlalchemy import URL
 
 
 @judge("14.5", on=(POSTGRES,))

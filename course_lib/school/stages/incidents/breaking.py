@@ -1,5 +1,6 @@
 """Breaks a shop in one way, and looks at it again behind whoever was to mend it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
@@ -16,6 +17,8 @@ from course_lib.school.stages.incidents.scene import Scene, Trouble, Way, names_
 from course_lib.school.stages.incidents.shop import Shop, indexes
 from course_lib.school.stages.incidents.waiting import Queue, RowHeld
 
+TO_FALL = 0.3
+"""Seconds from a signal to the end of whom it hits: it takes a few milliseconds, and nothing tells of it before."""
 WAYS: Sequence[type[Way]] = (RowHeld, NoIndex, Runaway, Behind, UsedUp, Stale, Queue)
 
 
@@ -32,6 +35,8 @@ class Incident:
 
     async def wrong(self) -> Trouble | None:
         """The worst thing that is wrong: an innocent, the trouble, the writers, the tables."""
+        if self.writers.signalled:
+            await asyncio.sleep(TO_FALL)
         if self.scene.monitor.connection.is_closed() or not await self.scene.monitor.is_well():
             return Trouble(
                 "ends all", "Every session was ended, the one of the monitoring, too, which harms nobody."

@@ -6,6 +6,7 @@ CREATE INDEX CONCURRENTLY does, stops nobody: the writer commits, behind the oth
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from course_lib.school.stages.incidents.people import Person
 LEFT_ALONE = 0.15
 """Seconds in which nobody looks: a learner's short question finds no statement of ours at work."""
 AGAIN = 0.05
+SIGNAL = re.compile("pg_(terminate|cancel)_backend")
 WAITS = """
 SELECT DISTINCT locktype = 'relation' FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE NOT granted AND application_name = '' AND datname = current_database()
@@ -26,12 +28,13 @@ WHERE NOT granted AND application_name = '' AND datname = current_database()
 
 
 class Writers:
-    """`stopped` are the statements for which writers had to stop."""
+    """`stopped` are the statements for which writers had to stop; `signalled` that somebody may have been ended."""
 
     def __init__(self, monitor: Person, table: str, pair: tuple[Person, Person]) -> None:
         self.monitor, self.table, self.pair = monitor, table, [*pair]
         self.stopped: list[str] = []
         self.sent, self.since = "", 0.0
+        self.signalled = False
 
     async def begins(self, writer: Person) -> None:
         """Of the rows none is met: the lock on the table is the same."""
@@ -44,6 +47,7 @@ class Writers:
 
         def begin(connection: Any, cursor: Any, sent: str, *_: Any) -> None:
             self.sent, self.since = sent, asyncio.get_running_loop().time()
+            self.signalled |= bool(SIGNAL.search(sent))
 
         def end(*_: Any) -> None:
             self.sent = ""
