@@ -9,6 +9,7 @@ waiting      one who forgot a transaction, and those who wait
 at_work      a statement without end, and connections that nobody gives back
 in_tables    what is wrong with a table: its index, its statistics, its sequence
 breaking     breaks a shop, and looks at it again
+practice     a broken shop to look around in
 
 A way begins with `begins`, and `trouble` says what is still wrong. Nobody is judged by a clock: who waits is seen with
 pg_blocking_pids.

@@ -50,6 +50,7 @@ class Shop:
         )
         rows = f"INSERT INTO {self.table} (owner_id, state, cents) SELECT 1 + n % 200, {state}, n"
         await connection.execute(f"{rows} FROM generate_series(1, {looked_at}) n")
+        await connection.execute("SELECT pg_stat_force_next_flush()")
         await connection.execute("ANALYZE")
         if looked_at < ROWS:
             await connection.execute(f"{rows} FROM generate_series({looked_at + 1}, {ROWS}) n")
