@@ -15,6 +15,7 @@ from course_lib.school.stages.incidents.at_work import Runaway, UsedUp
 from course_lib.school.stages.incidents.breaking import WAYS, Incident, broken, without_cleaners
 from course_lib.school.stages.incidents.causes import CAUSES
 from course_lib.school.stages.incidents.in_tables import Behind, NoIndex, Stale
+from course_lib.school.stages.incidents.practice import broken_shop
 from course_lib.school.stages.incidents.scene import Way
 from course_lib.school.stages.incidents.shop import Shop
 from course_lib.school.stages.incidents.waiting import Queue, RowHeld
@@ -143,3 +144,12 @@ async def test_an_invalid_index_is_seen(shop: Broken) -> None:
 
 def test_names_differ_from_run_to_run() -> None:
     assert Shop.drawn(Random(1)) == Shop.drawn(Random(1)) != Shop.drawn(Random(2))
+
+
+async def test_a_shop_for_practice_is_broken_as_it_was_asked() -> None:
+    behind = "SELECT count(*) FROM pg_sequences WHERE last_value < 1000"
+    async with broken_shop("sequence behind") as engine, engine.connect() as connection:
+        assert await connection.scalar(text(behind)) == 2  # the small table's is as low, and right
+    with pytest.raises(ValueError, match="'full disk' is none of connections used up"):
+        async with broken_shop("full disk"):
+            pass

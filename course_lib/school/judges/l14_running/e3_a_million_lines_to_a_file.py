@@ -34,7 +34,7 @@ class File:
         if self.lines >= self.room:
             raise DiskFull("no space left on the disk")
         self.most_in_hand = max(self.most_in_hand, self.seen.read - self.lines)
-        self.lines += text.count("\n")
+        self.lines += max(1, text.count("\n"))
         self.text.append(text)
 
 
@@ -51,23 +51,20 @@ async def a_few_rows_at_a_time(attempt: Attempt) -> None:
 
 
 @contextmanager
-def _streams(attempt: Attempt) -> Iterator[set[str]]:
-    """How rows were fetched: 'stream' from the database's side, 'pages' of so many at a time."""
-    ways: set[str] = set()
+def _streams(attempt: Attempt) -> Iterator[list[int]]:
+    """For each stream of the database's own, how many rows of it were to come at a time; 0 where nobody said."""
+    pages: list[int] = []
 
     def note(connection: Any, cursor: Any, sent: str, values: Any, context: Any, many: bool) -> None:
-        options = context.execution_options
         if getattr(cursor, "server_side", False):
-            ways.add("stream")
-            if options.get("yield_per") or options.get("max_row_buffer"):
-                ways.add("pages")
+            pages.append(context.execution_options.get("yield_per") or 0)
 
     with listening(attempt.engine, after_cursor_execute=note):
-        yield ways
+        yield pages
 
 
 async def _exported(attempt: Attempt, lines: list[str]) -> None:
-    with titles_counted() as seen, _streams(attempt) as ways:
+    with titles_counted() as seen, _streams(attempt) as pages:
         file = File(seen)
         async with attempt.sessions() as session:
             await add_own_tag(session)
@@ -78,37 +75,45 @@ async def _exported(attempt: Attempt, lines: list[str]) -> None:
     marks = [each.text for each in attempt.sent.everything if each.is_mark]
     attempt.require(
         kept and not await own_tag(attempt) and "COMMIT" not in marks,
-        "commits in the loop",
+        "commits in the loop" if "COMMIT" in marks else "transaction ended",
         f"{told} It ended the caller's transaction. On PostgreSQL a stream ends with its transaction, and the caller "
         "opened the session, and says commit.",
     )
     attempt.require(file.text, "nothing written", f"{told} It wrote nothing.")
-    in_hand = max(file.most_in_hand, seen.most_alive, most_rows(attempt))
+    in_hand = max(file.most_in_hand, most_rows(attempt))
     if in_hand > MOST_AT_ONCE + SPARE:
-        raise attempt.not_yet(
-            _name(ways), f"{told} At one moment it had {in_hand} rows in hand. {_why(ways)}"
-        )
+        name, why = _of_a_hoard(pages)
+        raise attempt.not_yet(name, f"{told} At one moment it had {in_hand} rows in hand. {why}")
+    attempt.require(
+        seen.most_alive <= MOST_AT_ONCE + SPARE,
+        "written and kept",
+        f"{told} Behind the last line, {seen.most_alive} rows were still in memory: something holds what is written.",
+    )
     written = "".join(file.text).splitlines(keepends=True)
+    differs = next(
+        (n for n, pair in enumerate(zip(written, lines, strict=False)) if len(set(pair)) > 1), len(written)
+    )
     attempt.require(
         written == lines,
         "order lost" if sorted(written) == sorted(lines) else "wrong lines",
-        f"{told} It wrote {len(written)} lines, first {written[0]!r:.40}. {lines[0]!r} was wanted, and so on, by id.",
+        f"{told} It wrote {len(written)} lines. Line {differs + 1} is {[*written, ''][differs]!r:.60}, and "
+        f"{[*lines, ''][differs]!r} was wanted.",
     )
     attempt.sent_at_most(MOST_STATEMENTS, "too many statements", "A page of a thousand rows costs one.")
 
 
-def _name(ways: set[str]) -> str:
-    if "pages" in ways:
-        return "a list of the stream"
-    return "a stream that holds all" if ways else "all at once"
-
-
-def _why(ways: set[str]) -> str:
-    if "pages" in ways:
-        return "They came in pages, and each was kept: in a list, for example."
-    if ways:
-        return "A stream of the ORM fetches all of them before the first comes out, unless `yield_per` says how many."
-    return "They were all fetched before the first line was written."
+def _of_a_hoard(pages: list[int]) -> tuple[str, str]:
+    if not pages:
+        return "all at once", "They were all fetched before the first line was written."
+    if not any(pages):
+        why = "A stream of the ORM fetches all of them before the first comes out, unless `yield_per` says how many."
+        return "a stream that holds all", why
+    if max(pages) > MOST_AT_ONCE:
+        return "page too large", f"`yield_per` said {max(pages)} at a time."
+    return (
+        "a list of the stream",
+        "They came in pages, and all were kept, in a list or in one long text, before a write.",
+    )
 
 
 async def _disk_full(attempt: Attempt) -> None:

@@ -1,10 +1,12 @@
 """Exercise 14.5, Three in the morning: the cause is found in what the server says of itself, and it alone is mended."""
 
 from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib.db import create_engine
-from course_lib.lab.postgres.server import Server, own_server
+from course_lib.lab.postgres.server import own_server
 from course_lib.school.attempts.attempt import Attempt
+from course_lib.school.attempts.verdicts import NotYet
 from course_lib.school.judges.registry import POSTGRES, judge
 from course_lib.school.stages.incidents.breaking import WAYS, Incident, broken, without_cleaners
 from course_lib.school.stages.incidents.causes import CAUSES
@@ -16,11 +18,7 @@ async def mended_in_every_way(attempt: Attempt) -> None:
     with own_server() as server:
         without_cleaners(server)
         for way in WAYS:
-            await _mended(attempt, way, _database(server))
-
-
-def _database(server: Server) -> URL:
-    return server.create_database()
+            await _mended(attempt, way, server.create_database())
 
 
 async def _mended(attempt: Attempt, way: type[Way], url: URL) -> None:
@@ -29,10 +27,20 @@ async def _mended(attempt: Attempt, way: type[Way], url: URL) -> None:
     here = type(attempt)(attempt.answer, engine, attempt.blocks, hidden=False)
     try:
         async with broken(way, url, attempt.chance, engine) as incident:
-            named = await here.call(engine)
+            named = await _named(here, engine)
             await _right(here, incident, named)
     finally:
         await here.close()
+
+
+async def _named(here: Attempt, engine: AsyncEngine) -> object:
+    try:
+        return await here.call(engine)
+    except NotYet as fault:
+        if "inside a transaction block" in fault.told:
+            fault.misconception = "inside a transaction"
+            fault.told += " With AUTOCOMMIT each statement is its own transaction."
+        raise
 
 
 async def _right(here: Attempt, incident: Incident, named: object) -> None:

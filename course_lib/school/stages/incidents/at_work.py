@@ -9,7 +9,8 @@ from course_lib.school.stages.incidents.causes import CONNECTIONS, RUNAWAY
 from course_lib.school.stages.incidents.people import Person, until
 from course_lib.school.stages.incidents.scene import Trouble, Way
 
-WITHOUT_END = "WITH RECURSIVE n(n) AS (SELECT 1::bigint UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n"
+WITHOUT_END = f"SELECT count(*) FROM {', '.join(f'generate_series(1, 3000) {name}' for name in 'abcd')}"
+"""All with all: so small that nothing goes to the disk, and it never waits for anything."""
 ENOUGH = 5
 
 

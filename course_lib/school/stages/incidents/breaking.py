@@ -38,9 +38,7 @@ class Incident:
         if self.writers.signalled:
             await asyncio.sleep(TO_FALL)
         if self.scene.monitor.connection.is_closed() or not await self.scene.monitor.is_well():
-            return Trouble(
-                "ends all", "Every session was ended, the one of the monitoring, too, which harms nobody."
-            )
+            return Trouble("ends all", "Even the session of the monitoring was ended, which harms nobody.")
         ended = [person for person in self.scene.innocent if not await person.is_well()]
         if len(ended) == len(self.scene.innocent):
             told = f"{names_of(ended)} were ended: all who had nothing to do with it."
