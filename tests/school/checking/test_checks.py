@@ -15,13 +15,15 @@ from traitlets.config import Config
 from course_lib.lab.forms import Sort
 from course_lib.lab.postgres import programs
 from course_lib.school.attempts.attempt import Attempt
+from course_lib.school.attempts.verdicts import NotYet
 from course_lib.school.checking import check, grade, hint
 from course_lib.school.checking.assessing import assess
 from course_lib.school.checking.checks import NotPassed
 from course_lib.school.checking.memory import memory
+from course_lib.school.exercises.outcomes import NOT_ATTEMPTED
 from course_lib.school.exercises.solutions import find
 from course_lib.school.judges import registry as registered
-from course_lib.school.judges.registry import BOTH, Judge
+from course_lib.school.judges.registry import BOTH, POSTGRES, Judge
 from course_lib.school.learner import copies
 from course_lib.school.learner.progress import progress_of
 from course_lib.school.lessons.course import exercise_notebook
@@ -239,6 +241,30 @@ async def test_where_postgresql_cannot_start_sqlite_alone_is_checked(monkeypatch
     outcome = await assess(find("07.1"), people(RIGHT))
     assert set(ran_on) == {"sqlite"}
     assert "Checked on SQLite alone" in outcome.remarks[0]
+
+
+async def test_what_is_judged_on_postgresql_alone_is_not_judged_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def passes(attempt: Attempt) -> None:
+        raise AssertionError("there is no database to judge it on")
+
+    await assess(find("07.1"), people(RIGHT))
+    monkeypatch.setitem(registered.JUDGES, "07.1", Judge(passes, (POSTGRES,)))
+    monkeypatch.setattr(programs, "VERSION", 99)
+    outcome = await assess(find("07.1"), people(RIGHT))
+    assert outcome.state == NOT_ATTEMPTED
+    assert outcome.told.startswith("This exercise is judged on PostgreSQL alone, and so it was not judged: ")
+
+
+async def test_a_fault_on_postgresql_alone_says_nothing_of_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuses(attempt: Attempt) -> None:
+        raise NotYet("wrong", f"seen on {attempt.database}")
+
+    await assess(find("07.1"), people(RIGHT))
+    monkeypatch.setitem(registered.JUDGES, "07.1", Judge(refuses, (POSTGRES,)))
+    outcome = await assess(find("07.1"), people(RIGHT))
+    assert outcome.told == "seen on postgresql"
 
 
 def test_a_hint_can_be_asked_for_inside_a_running_loop() -> None:

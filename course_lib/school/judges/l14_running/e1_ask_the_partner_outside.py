@@ -1,12 +1,13 @@
 """Exercise 14.1, Ask the partner outside: nothing is held while somebody else takes their time."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from course_lib.lab.faults import in_front_of_the_first
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.judges.registry import BOTH, judge
 from course_lib.school.stages.bank_accounts import account_of
@@ -29,8 +30,18 @@ class Partner:
         self.held = 0
         self.again = False
         self.receipts: list[str] = []
+        self.begun: list[Coroutine[Any, Any, str]] = []
 
-    async def ask(self, order: int, cents: int) -> str:
+    def ask(self, order: int, cents: Any) -> Coroutine[Any, Any, str]:
+        self.begun += [each for each in (cents, self._ask(order, cents)) if isinstance(each, Coroutine)]
+        return self.begun[-1]
+
+    def let_go(self) -> None:
+        """Of what nobody awaited, or Python warns of it in some later cell."""
+        for each in self.begun:
+            each.close()
+
+    async def _ask(self, order: int, cents: Any) -> str:
         self.asked.append((order, cents))
         self.held = max(self.held, self.attempt.left_open())
         marks = [each.text for each in self.attempt.sent.everything if each.is_mark]
@@ -53,6 +64,15 @@ async def nothing_held_meanwhile(attempt: Attempt) -> None:
     await _partner_refuses(attempt, first + 2)
     if attempt.database == "sqlite":
         await _somebody_in_the_way(attempt, first + 3)
+    else:
+        await _paid_in_the_last_moment(attempt, first + 3)
+
+
+async def _call(attempt: Attempt, key: int, partner: Partner, *expected: type[Exception]) -> Any:
+    try:
+        return await attempt.call(attempt.sessions, key, partner.ask, expected=expected)
+    finally:
+        partner.let_go()
 
 
 async def _receipt(attempt: Attempt, key: int) -> Any:
@@ -61,7 +81,7 @@ async def _receipt(attempt: Attempt, key: int) -> Any:
 
 async def _asked_outside(attempt: Attempt, key: int) -> None:
     partner = Partner(attempt)
-    got = await attempt.call(attempt.sessions, key, partner.ask)
+    got = await _call(attempt, key, partner)
     called = f"`{attempt.name}(sessions, {key}, partner)`, for an order of {key * 100} cents,"
     attempt.require(
         partner.asked == [(key, key * 100)],
@@ -98,7 +118,7 @@ async def _asked_outside(attempt: Attempt, key: int) -> None:
 
 async def _paid_before(attempt: Attempt, key: int) -> None:
     partner = Partner(attempt)
-    got = await attempt.call(attempt.sessions, key, partner.ask)
+    got = await _call(attempt, key, partner)
     called = f"Order {key} had been paid, and `{attempt.name}` was called for it again. It"
     attempt.require(
         not partner.asked, "paid order charged", f"{called} asked the partner for the money again."
@@ -110,7 +130,7 @@ async def _paid_meanwhile(attempt: Attempt, key: int) -> None:
     async def by_phone() -> None:
         await attempt.change(update(Order).where(Order.id == key).values(receipt=OF_OTHERS))
 
-    got = await attempt.call(attempt.sessions, key, Partner(attempt, by_phone).ask)
+    got = await _call(attempt, key, Partner(attempt, by_phone))
     called = f"While `{attempt.name}` waited for the partner, a colleague had order {key} paid by phone."
     attempt.require(
         await _receipt(attempt, key) == OF_OTHERS,
@@ -122,12 +142,36 @@ async def _paid_meanwhile(attempt: Attempt, key: int) -> None:
     )
 
 
+async def _paid_in_the_last_moment(attempt: Attempt, key: int) -> None:
+    """Between the read and the write of the end, where nobody makes the colleague wait."""
+    paid: list[bool] = []
+
+    async def by_phone() -> None:
+        with suppress(DBAPIError):
+            async with attempt.engine.begin() as connection:
+                await connection.execute(text("SET LOCAL lock_timeout = 20"))  # milliseconds
+                await connection.execute(update(Order).where(Order.id == key).values(receipt=OF_OTHERS))
+            paid.append(True)
+
+    met = f"UPDATE {Order.__tablename__}"
+    partner = Partner(attempt)
+    with in_front_of_the_first(attempt.engine, met, by_phone):
+        got = await _call(attempt, key, partner)
+    if paid:
+        attempt.require(
+            (await _receipt(attempt, key), got) == (OF_OTHERS, False),
+            "row not locked",
+            f"`{attempt.name}` had looked at order {key} again, and was about to write its receipt, when a colleague "
+            f"had it paid by phone: no lock made them wait. It returned {got!r:.40}, and their receipt is overwritten.",
+        )
+
+
 async def _partner_refuses(attempt: Attempt, key: int) -> None:
     async def refuse() -> None:
         raise Refusal(f"no money for order {key}")
 
     partner = Partner(attempt, refuse)
-    got = await attempt.call(attempt.sessions, key, partner.ask, expected=(Refusal,))
+    got = await _call(attempt, key, partner, Refusal)
     told = f"The partner refused order {key}, with an error. `{attempt.name}`"
     attempt.require(
         isinstance(got, Refusal),
@@ -152,7 +196,7 @@ async def _somebody_in_the_way(attempt: Attempt, key: int) -> None:
                 stack.enter_context(until_refused(attempt.engine, colleague, times=1))
 
         partner = Partner(attempt, take_the_lock)
-        got = await attempt.call(attempt.sessions, key, partner.ask, expected=(DBAPIError,))
+        got = await _call(attempt, key, partner, DBAPIError)
     told = (
         f"The partner had given its receipt for order {key}, and the write was refused once: a colleague was writing, "
         f"and ready a moment later. `{attempt.name}`"
