@@ -62,10 +62,10 @@ async def everybody_is_told(attempt: Attempt) -> None:
 
 
 async def _letters(attempt: Attempt) -> list[int]:
-    """So many that wait, and no others."""
+    """So many that wait, and no others; they lie in the table the other way round."""
     first = attempt.chance.randint(10, 90)
     keys = list(range(first, first + LETTERS))
-    rows = [{"id": key, "words": f"order {key} is on its way"} for key in keys]
+    rows = [{"id": key, "words": f"order {key} is on its way"} for key in reversed(keys)]
     await attempt.change(delete(Letter), insert(Letter).values(rows))
     return keys
 
