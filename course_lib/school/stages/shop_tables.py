@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import ref
 
 from sqlalchemy import BigInteger, String, TypeDecorator, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -38,37 +39,38 @@ class Undeliverable(Exception):
     """What `send` raises for a letter that cannot be delivered."""
 
 
-class Seen:
-    """How many titles have been read, and how many of them are alive."""
+class _Title(str):
+    """A text of which it can be seen whether somebody still holds it."""
 
-    read = alive = most_alive = 0
+
+class Seen:
+    """The titles that have been read, for as long as somebody holds them."""
+
+    def __init__(self) -> None:
+        self.titles: list[ref[_Title]] = []
+
+    @property
+    def read(self) -> int:
+        return len(self.titles)
+
+    @property
+    def alive(self) -> int:
+        return sum(title() is not None for title in self.titles)
+
+    def note(self, text: str) -> str:
+        title = _Title(text)
+        self.titles.append(ref(title))
+        return title
 
 
 _seen: list[Seen] = []
-
-
-class _Title(str):
-    """A text that is counted for as long as somebody holds it."""
-
-    def __new__(cls, text: str, seen: Seen) -> "_Title":
-        title = super().__new__(cls, text)
-        title.seen = seen
-        seen.read += 1
-        seen.alive += 1
-        seen.most_alive = max(seen.most_alive, seen.alive)
-        return title
-
-    seen: Seen
-
-    def __del__(self) -> None:
-        self.seen.alive -= 1
 
 
 class _CountedTitle(TypeDecorator[str]):
     impl, cache_ok = String, True
 
     def process_result_value(self, value: str | None, dialect: Any) -> str | None:
-        return _Title(value, _seen[-1]) if value and _seen else value
+        return _seen[-1].note(value) if value and _seen else value
 
 
 class Sale(ShopBase):
