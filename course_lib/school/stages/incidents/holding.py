@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from course_lib.lab.engine_events import listening
 from course_lib.school.stages.incidents.people import Person
 
-LEFT_ALONE = 0.15
-"""Seconds in which nobody looks: a learner's short question finds no statement of ours at work."""
-AGAIN = 0.05
+LEFT_ALONE = AGAIN = 0.05
+"""Seconds of a statement before anybody looks, and from one look to the next."""
+QUESTION = re.compile(r"\s*(SELECT|WITH|SHOW|EXPLAIN|VALUES|TABLE)\b", re.IGNORECASE)
+"""It locks no table, so nobody looks: it shall find no statement of ours at work."""
 SIGNAL = re.compile("pg_(terminate|cancel)_backend")
 WAITS = """
 SELECT DISTINCT locktype = 'relation' FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -46,7 +47,8 @@ class Writers:
         await self.begins(self.pair[0])
 
         def begin(connection: Any, cursor: Any, sent: str, *_: Any) -> None:
-            self.sent, self.since = sent, asyncio.get_running_loop().time()
+            self.sent = "" if QUESTION.match(sent) else sent
+            self.since = asyncio.get_running_loop().time()
             self.signalled |= bool(SIGNAL.search(sent))
 
         def end(*_: Any) -> None:
