@@ -4,18 +4,21 @@ to be read from top to bottom.
     errors          what can go wrong, by name
     settings        where the database is: COURSE_DATABASE
     db              engine, session factory, Base, UTC timestamps, one spelling of names
-    models          User, Post, Tag, Account, Transfer
+    models          User, Post, Tag, Account, Transfer, OutboxMessage
     eager_loading   what to fetch along with a row
     statements      which statements give each row once, and can be listed
     pagination      pages by number and pages by key
     repositories    where the queries live; they flush and never commit
     transactions    unit of work, transfer_funds, retry; the only place that commits
+    live_changes    change a table while others use it
+    outbox          what to tell outside: written in the same commit, sent later
     security        password hashing, off the event loop
     schemas         what comes in and what goes out
     services        where the rules live; no HTTP
     dependencies    one session per request, committed before the reply
     routers         parse, call one service method, answer
     app             put together; one table from errors to status codes
+    testing         a clean database for each test of a project, on both databases
 
 A module imports only modules above it. Two more storeys stand on these patterns, and
 each imports only what is below:

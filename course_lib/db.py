@@ -64,6 +64,7 @@ def create_engine(
         limits = {
             "lock_timeout": f"{timeouts.lock}s",
             "statement_timeout": f"{timeouts.statement}s",
+            "idle_in_transaction_session_timeout": f"{timeouts.idle_in_transaction}s",
         }
         asyncpg = {"timeout": timeouts.pool, "server_settings": limits}
         options = {"pool_timeout": timeouts.pool, "connect_args": asyncpg} | options

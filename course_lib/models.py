@@ -4,8 +4,9 @@ needs, kept by the database."""
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
+from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, String, Text, false, text, true
+from sqlalchemy import JSON, BigInteger, String, Text, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from sqlalchemy.schema import (
     CheckConstraint,
@@ -40,6 +41,10 @@ PUBLISHED: dict[str, Any] = {
 }
 """What a partial index holds, in the words of a query: SQLite uses it where the two say
 the same, word by word."""
+
+UNSENT: dict[str, Any] = dict.fromkeys(
+    ("sqlite_where", "postgresql_where"), text("sent_at IS NULL")
+)
 
 related = partial(relationship, lazy="raise", passive_deletes=True)
 """Fetched only where a query asks for it, and deleted by the database's own foreign
@@ -183,3 +188,19 @@ class Transfer(Numbered, Base):
     amount: Mapped[int] = mapped_column(BigInteger)
     idempotency_key: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[Moment]
+
+
+class OutboxMessage(Numbered, Base):
+    """Something to tell outside, written with what it tells of, or not at all."""
+
+    __tablename__ = "outbox_messages"
+    __table_args__ = (
+        Index("ix_outbox_messages_unsent", "attempts", "id", **UNSENT),
+        NEVER_REUSE_IDS,
+    )
+
+    key: Mapped[UUID] = mapped_column(default=uuid4)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    created_at: Mapped[Moment]
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime, sort_order=2)

@@ -74,17 +74,21 @@ def cursor_secret(*, one_process: bool = True) -> str:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds after which a statement gives up: waiting for a lock, running (not in
-    SQLite), or waiting to connect."""
+    """Seconds after which the database gives up: a statement that waits for a lock or
+    runs, a session that does nothing inside its transaction, or a wait to connect.
+
+    SQLite knows the first alone: nothing stops a slow statement there, and nothing ends
+    a forgotten transaction."""
 
     lock: float = 5
     statement: float = 10
+    idle_in_transaction: float = 60
     pool: float = 5
 
 
 def timeouts() -> Timeouts:
-    """COURSE_LOCK_TIMEOUT, COURSE_STATEMENT_TIMEOUT, COURSE_POOL_TIMEOUT, or defaults.
-    Raises SettingNotUnderstood."""
+    """COURSE_LOCK_TIMEOUT, COURSE_STATEMENT_TIMEOUT, COURSE_POOL_TIMEOUT,
+    COURSE_IDLE_IN_TRANSACTION_TIMEOUT, or defaults. Raises SettingNotUnderstood."""
     variables = {
         each.name: f"COURSE_{each.name.upper()}_TIMEOUT" for each in fields(Timeouts)
     }

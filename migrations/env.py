@@ -19,11 +19,11 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import _repr_type
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, False_, NullPool, True_, TypeDecorator, make_url
+from sqlalchemy import URL, Connection, False_, NullPool, True_, TypeDecorator, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from course_lib import models, settings
-from course_lib.db import WRITE_LOCK_FIRST, create_engine, utc_now
+from course_lib.db import LOCK_NOT_AVAILABLE, WRITE_LOCK_FIRST, create_engine, utc_now
 from course_lib.errors import CourseError
 from course_lib.lab import databases
 from course_lib.lab.postgres import PostgresUnavailable
@@ -34,6 +34,9 @@ from course_lib.lab.upgrades.files import refuse_tangled
 
 config = context.config
 INTERRUPTED = "interrupted: the migration that ran is undone, those before it stay"
+NO_LOCK = "somebody holds a table that the migration needs: it is undone, those before it stay. Upgrade again"
+LONGEST_WAIT = 2
+"""Seconds for which a migration waits for a lock. All who come to the table meanwhile wait behind it."""
 LOST = "the connection was lost: the migration that ran is undone, those before it stay. Upgrade again"
 
 
@@ -69,11 +72,20 @@ async def migrate_on_an_engine() -> None:
         except Exception as error:
             raise CommandError(databases.why_not(error, engine.url)) from error
         try:
+            if engine.dialect.name == "postgresql":
+                event.listen(engine.sync_engine, "begin", wait_not_long)
             await connection.run_sync(migrate)
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise CommandError(LOST) from error
+            if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+                raise CommandError(NO_LOCK) from error
             raise
+
+
+def wait_not_long(connection: Connection) -> None:
+    """Each transaction gets its limit. CREATE INDEX CONCURRENTLY has none: it waits for everybody, and stops nobody."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LONGEST_WAIT}s'")
 
 
 def options() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from unicodedata import category
 
 import pytest
 from sqlalchemy import URL, func, insert, inspect, literal, select, text, update
-from sqlalchemy.exc import IntegrityError, InvalidRequestError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from course_lib.db import (
@@ -21,13 +21,16 @@ from course_lib.db import (
     create_engine,
     create_session_factory,
     is_conflict,
+    is_unavailable,
     one_spelling,
     violated_constraint,
 )
 from course_lib.lab.databases import fresh_url
 from course_lib.lab.sql import watch
 from course_lib.models import Post, Tag, User, post_tags
+from course_lib.settings import Timeouts
 
+on_postgresql = pytest.mark.parametrize("url", ["postgres"], indirect=True)
 NOON_IN_KARACHI = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=5)))
 ANN = {"email": "ann@example.org", "username": "ann", "hashed_password": "$argon2id$hash"}
 
@@ -115,6 +118,24 @@ async def test_ten_connections_may_be_the_first_at_once() -> None:
 
     assert await asyncio.gather(*[ask() for _ in range(10)]) == [1] * 10
     await engine.dispose()
+
+
+@on_postgresql
+async def test_a_forgotten_transaction_is_ended_where_a_limit_is_set(engine: AsyncEngine) -> None:
+    own = create_engine(engine.url, timeouts=Timeouts(idle_in_transaction=0.5, pool=300))
+    async with own.connect() as forgotten:
+        await forgotten.scalar(text("SELECT 1"))
+        driver: Any = (await forgotten.get_raw_connection()).driver_connection
+        closed = asyncio.Event()
+        driver.add_termination_listener(lambda _: closed.set())
+        await asyncio.wait_for(closed.wait(), 300)
+
+        with pytest.raises(DBAPIError, match="connection is closed") as caught:
+            await forgotten.scalar(text("SELECT 1"))
+    assert is_unavailable(caught.value)
+    async with own.connect() as another:
+        assert await another.scalar(text("SELECT 1")) == 1
+    await own.dispose()
 
 
 async def test_a_transaction_reads_from_one_moment(engine: AsyncEngine) -> None:
@@ -316,17 +337,18 @@ def test_every_foreign_key_can_be_searched_by_an_index() -> None:
         assert {key.parent.name for key in table.foreign_keys} <= {columns[0].name for columns in keys}
 
 
-def test_only_an_idempotency_key_may_be_null() -> None:
+def test_only_an_idempotency_key_and_what_is_not_sent_yet_may_be_null() -> None:
     columns = [column for table in Base.metadata.tables.values() for column in table.columns]
+    nullable = [str(column) for column in columns if column.nullable]
 
-    assert [str(column) for column in columns if column.nullable] == ["transfers.idempotency_key"]
+    assert nullable == ["transfers.idempotency_key", "outbox_messages.sent_at"]
 
 
 def test_sqlite_gives_no_id_of_any_table_twice() -> None:
     numbered = [table for table in Base.metadata.tables.values() if "id" in table.columns]
 
     assert [table.name for table in numbered if not table.dialect_options["sqlite"]["autoincrement"]] == []
-    assert len(numbered) == 5
+    assert len(numbered) == 6
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from io import StringIO
 from pathlib import Path
@@ -55,6 +55,10 @@ ROWS: dict[str, tuple[str, ...]] = {
     "0002": (
         "INSERT INTO accounts (owner_id, balance) VALUES (1, 500), (2, 0)",
         "INSERT INTO transfers (from_account_id, to_account_id, amount) VALUES (1, 2, 500)",
+    ),
+    "0007": (
+        "INSERT INTO outbox_messages (key, payload) "
+        """VALUES ('7f1d3c1e-0c5b-4d0c-8b57-3f1f5b1a9c2e', '{"order": 1}')""",
     ),
 }
 """What people write at each revision."""
@@ -223,7 +227,8 @@ async def test_each_migration_goes_up_down_and_up_and_keeps_the_rows_of_those_be
         await fill(empty_url, revision)
 
     counts = {name: len(entries) for name, entries in (await rows(empty_url)).items()}
-    assert counts == {"accounts": 2, "post_tags": 2, "posts": 2, "tags": 1, "transfers": 1, "users": 2}
+    blog = {"post_tags": 2, "posts": 2, "tags": 1, "users": 2}
+    assert counts == blog | {"accounts": 2, "transfers": 1, "outbox_messages": 1}
 
 
 async def test_downgrade_to_base_leaves_no_table(empty_url: URL) -> None:
@@ -844,6 +849,51 @@ async def test_the_lock_of_a_file_stands_beside_it_and_goes_with_the_upgrade(
 
 async def test_a_database_in_memory_needs_no_lock() -> None:
     command.upgrade(config_for(make_url("sqlite+aiosqlite://")), "head")
+
+
+# A table in use
+
+
+ADD_BIO = 'op.add_column("users", sa.Column("bio", sa.Text))'
+
+
+@pytest.fixture
+async def in_use(server: postgres.Server) -> AsyncIterator[URL]:
+    """The address of a database whose users somebody has read, in a transaction that goes on."""
+    url = server.create_database()
+    command.upgrade(config_for(url), "head")
+    reader = create_engine(url, poolclass=NullPool)
+    async with reader.connect() as connection:
+        await connection.execute(text("SELECT count(*) FROM users"))
+        yield url
+
+
+async def test_a_migration_gives_up_where_others_would_wait_behind_it(in_use: URL, tmp_path: Path) -> None:
+    toml = project_with(tmp_path, *REVISIONS, upgrade=ADD_BIO)
+    address = in_use.render_as_string(hide_password=False)
+    finished = alembic("-c", str(toml), "upgrade", "head", database=address)
+
+    assert finished.returncode != 0
+    assert one_line(finished).startswith(
+        "FAILED: somebody holds a table that the migration needs: it is undone"
+    )
+    assert "Traceback" not in finished.stderr
+    assert await ask(in_use, "SELECT version_num FROM alembic_version") == [HEAD]
+
+
+async def test_an_index_made_concurrently_waits_longer_than_a_lock(
+    server: postgres.Server, tmp_path: Path
+) -> None:
+    """Outside a transaction, in the block of the index, there is no limit."""
+    url, asked = server.create_database(), "postgresql_concurrently=True)"
+    says = 'print(op.get_bind().exec_driver_sql("SHOW lock_timeout").scalar())'
+    toml = project_with(
+        tmp_path, *REVISIONS, upgrade=f"{says}{CONCURRENTLY.replace(asked, f'{asked}; {says}')}"
+    )
+    finished = alembic("-c", str(toml), "upgrade", "head", database=url.render_as_string(hide_password=False))
+
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.split() == ["2s", "0"]
 
 
 WITH_CTRL_C = """

@@ -116,10 +116,11 @@ def test_sslmode_is_understood(sslmode: str, ssl: str) -> None:
     assert dict(url.query) == {"ssl": ssl, "timeout": "3"}
 
 
-def test_timeouts_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COURSE_LOCK_TIMEOUT", "0.5")
+@pytest.mark.parametrize("name", ["lock", "statement", "idle_in_transaction", "pool"])
+def test_timeouts_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"COURSE_{name.upper()}_TIMEOUT", "0.5")
 
-    assert timeouts() == Timeouts(lock=0.5)
+    assert timeouts() == Timeouts(**{name: 0.5})
 
 
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf", "3601"])

@@ -14,7 +14,8 @@ from course_lib.school.exercises.solutions import Exercise
 
 FOLDER = Path(__file__).parent / "school" / "judges" / "tried"
 ANSWER = re.compile(
-    r"^## (?P<exercise>\d\d\.\d+) (?P<verdict>[^\n]+?): (?P<what>[^\n]+)\n+```python\n(?P<source>.*?)\n```",
+    r"^## (?P<exercise>\d\d\.\d+) (?P<verdict>(?:not caught: )?[^\n]+?): (?P<what>[^\n]+)\n+"
+    r"```python\n(?P<source>.*?)\n```",
     re.MULTILINE | re.DOTALL,
 )
 

@@ -6,8 +6,10 @@ sql            watch(engine): every statement that a block sends
 plans          explain(connection, statement): how the rows will be found (plan_words says it in words); cost(): how
                much was read
 interleave     transactions side by side, one step at a time; interleaving_shown is what came of it
+locks          which lock a statement takes on which table, what is done under it, whom it stops (PostgreSQL)
 waits          who waits for whom, told by the database: what interleave stands on
 stepping       a function without steps, stepped from statement to statement, for interleave
+running_tests  real pytest on functions of a notebook, on both databases
 faults         somebody is quicker, or the power goes, at a certain statement
 engine_events  an engine's events, heard for as long as a block lasts
 plots          figures with a caption, and alt text that carries the numbers

@@ -98,10 +98,14 @@ async def _number_on(connection: AsyncConnection) -> None:
 
 
 async def _learn(engine: AsyncEngine) -> None:
-    """Let the planner count the new rows now: later, by itself, PostgreSQL would change plans between two cells."""
+    """Let the planner count the new rows now: later, by itself, PostgreSQL would change plans between two cells.
+
+    A busy server leaves gaps while rows arrive. CLUSTER closes them, so that a query reads as many blocks each time.
+    """
     if engine.dialect.name == "postgresql":
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(text("CLUSTER posts USING pk_posts"))
             await connection.execute(text("VACUUM (ANALYZE) posts, users"))
         return
     async with engine.begin() as connection:

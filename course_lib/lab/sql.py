@@ -145,6 +145,7 @@ class _Recorder:
     def __init__(self, sent: Statements) -> None:
         self.sent = sent
         self.order: dict[int, int] = {}
+        self.last: dict[int, int] = {}
         self.open: dict[int, tuple[Statement, float]] = {}
 
     def listeners(self) -> dict[str, Callable[..., None]]:
@@ -189,8 +190,10 @@ class _Recorder:
             statement.error = type(context.sqlalchemy_exception or context.original_exception).__name__
 
     def number(self, connection: Connection) -> int:
-        name = connection.info.setdefault("course_lib.lab.number", next(_numbers))
-        return self.order.setdefault(name, len(self.order) + 1)
+        if not connection.invalidated:  # else the driver's connection is lost, and `info` with it
+            name = connection.info.setdefault("course_lib.lab.number", next(_numbers))
+            self.last[id(connection)] = self.order.setdefault(name, len(self.order) + 1)
+        return self.last.get(id(connection), 0)
 
 
 def _rows(cursor: Any) -> int | None:

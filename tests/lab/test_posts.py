@@ -100,6 +100,19 @@ async def test_the_planner_knows_the_new_rows(engine: AsyncEngine) -> None:
         assert await connection.scalar(text(known[engine.dialect.name])) == 24 + COUNT
 
 
+@with_people
+async def test_the_rows_lie_in_the_order_of_their_keys_without_gaps(engine: AsyncEngine) -> None:
+    if engine.dialect.name == "postgresql":
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            for statement in ("DELETE FROM posts WHERE id < 20", "VACUUM posts"):
+                await connection.execute(text(statement))
+        await add_posts(engine, count=100)
+        async with engine.connect() as connection:
+            lying = (await connection.scalars(text("SELECT id FROM posts ORDER BY ctid"))).all()
+        assert lying == list(range(20, 125))
+
+
 async def test_without_the_sample_people_it_says_who_is_missing(engine: AsyncEngine) -> None:
     with pytest.raises(ValueError, match=r"no user mira, tomas, .* sam: take one from open_database"):
         await add_posts(engine, count=1)

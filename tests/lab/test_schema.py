@@ -69,7 +69,7 @@ def test_the_prose_has_a_sentence_for_every_table_and_foreign_key() -> None:
     assert "username (unique)" in prose
     assert "No two rows of transfers have the same from_account_id and idempotency_key." in prose
     assert "idempotency_key (or nothing)" in prose
-    assert len(prose.splitlines()) == 6 + 6
+    assert len(prose.splitlines()) == 7 + 6
 
 
 def test_a_key_of_two_columns_is_one_line() -> None:

@@ -91,6 +91,20 @@ async def test_a_failed_statement_shows_its_error(sent: Statements, session: Asy
     assert f"fails: {sent[0].error}" in repr(sent)
 
 
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+async def test_a_statement_that_is_given_up_ends_with_a_rollback(
+    sent: Statements, engine: AsyncEngine
+) -> None:
+    with pytest.raises(TimeoutError):
+        async with engine.begin() as connection:
+            await asyncio.wait_for(connection.execute(text("SELECT pg_sleep(60)")), 0.05)
+    assert [(each.text.split()[0], each.connection) for each in sent.everything] == [
+        ("BEGIN", 1),
+        ("SELECT", 1),
+        ("ROLLBACK", 1),
+    ]
+
+
 async def test_connections_are_numbered_in_the_order_of_first_use(
     sent: Statements, sessions: Sessions
 ) -> None:

@@ -6,6 +6,7 @@ import reprlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
+from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, event, func, select
@@ -170,12 +171,16 @@ class Attempt:
             raise NotYet("not Python in this order", f"{line} cannot stand there: {why}.") from None
 
     async def close(self) -> None:
+        """The end of the attempt."""
+        await self.give_back()
+        await self.engine.dispose()
+
+    async def give_back(self) -> None:
         """Give back whatever the learner's code left open."""
         for connection in self.connections:
             if not connection.closed:
                 with suppress(Exception):
                     await asyncio.wait_for(greenlet_spawn(connection.close), 5)
-        await self.engine.dispose()
 
 
 def _in_words(function: Callable[..., Any], arguments: Sequence[object]) -> str:
@@ -189,7 +194,7 @@ def _in_words(function: Callable[..., Any], arguments: Sequence[object]) -> str:
 
 
 def _short(thing: object) -> str:
-    return thing.__name__ if isinstance(thing, type) else reprlib.repr(thing)
+    return thing.__name__ if isinstance(thing, type | FunctionType | MethodType) else reprlib.repr(thing)
 
 
 def count_of(statement: Select[Any]) -> Select[Any]:

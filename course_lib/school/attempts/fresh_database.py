@@ -37,12 +37,12 @@ async def attempting(
         await _fill(engine, hidden=hidden)
         attempt = kind(answer, engine, blocks, hidden=hidden)
         stack.push_async_callback(attempt.close)
-        stack.push_async_callback(_end, tasks)
+        stack.push_async_callback(end_tasks, tasks)
         yield attempt
 
 
-async def _end(tasks: set[asyncio.Task[Any]]) -> None:
-    """End the tasks that are not among these; first they may end by themselves.
+async def end_tasks(tasks: set[asyncio.Task[Any]]) -> None:
+    """End all tasks but these; first they may end by themselves.
 
     To stop a task in the middle of a statement leaves the driver with an answer for nobody.
     """

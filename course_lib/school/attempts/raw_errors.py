@@ -269,6 +269,12 @@ MEANINGS = [
         "Another transaction was in its way.",
     ),
     Meaning(
+        "several statements in one",
+        "DBAPIError ProgrammingError",
+        "multiple commands|one statement at a time",
+        "Send one statement at a time: each has an `execute` of its own.",
+    ),
+    Meaning(
         "not SQL of this database",
         "DBAPIError",
         "syntax error|no such function|function .* does not exist|unrecognized|not supported",

@@ -22,10 +22,18 @@ from course_lib.school.judges import judge_of
 from course_lib.school.judges.registry import POSTGRES, SQLITE
 from course_lib.school.learner import copies
 
+NEEDS_POSTGRES = (
+    "This exercise is about what PostgreSQL does, and it cannot run here, so your answer could not be checked. "
+    "Nothing is counted against you."
+)
+
 
 @dataclass
 class Outcome:
-    """What came of one attempt. `state` is not attempted, not yet or passed; `told` explains it."""
+    """What came of one attempt. `state` is not attempted, not yet or passed; `told` explains it.
+
+    `checked` is False where a judge needs PostgreSQL and there is none: nothing is known of the answer.
+    """
 
     exercise: Exercise
     state: str
@@ -33,6 +41,7 @@ class Outcome:
     misconception: str = ""
     sent: Statements | None = None
     remarks: list[str] = field(default_factory=list)
+    checked: bool = True
 
     @property
     def facts(self) -> dict[str, object]:
@@ -46,7 +55,7 @@ class Outcome:
     def note(self) -> Note:
         name = f": {self.misconception}" if self.state == NOT_YET else ""
         sign = {NOT_ATTEMPTED: "○", NOT_YET: "✗", PASSED: "✓"}[self.state]
-        head = f"{sign} **{self.exercise.id} {self.state}{name}.**"
+        head = f"{sign} **{self.exercise.id} {self.state if self.checked else 'not checked'}{name}.**"
         return Note("\n\n".join(text for text in (f"{head} {self.told}".strip(), *self.remarks) if text))
 
 
@@ -62,6 +71,8 @@ async def assess(exercise: Exercise, answer: object, *, hidden: bool = False) ->
         return _not_yet(exercise, answer, fault, remarks)
     except TookTooLong:
         return _not_yet(exercise, answer, hangs(answer), remarks)  # type: ignore[arg-type]
+    except PostgresUnavailable as reason:
+        return Outcome(exercise, NOT_ATTEMPTED, f"{NEEDS_POSTGRES} {reason}", remarks=remarks, checked=False)
     except Exception as error:  # the judge itself has stumbled over what it was given
         told = f"The check cannot read what your function returned or did: {type(error).__name__}: {error}."
         stumbled = NotYet("unforeseen answer", f"{told} Compare it with the docstring.")
@@ -72,17 +83,20 @@ async def assess(exercise: Exercise, answer: object, *, hidden: bool = False) ->
 async def _on_each_database(exercise: Exercise, answer: Any, remarks: list[str], *, hidden: bool) -> None:
     if not callable(answer):
         check_call(answer, ())
-    for database in judge_of(exercise.id, exercise.lesson).on:
+    databases = judge_of(exercise.id, exercise.lesson).on
+    for database in databases:
         try:
             await _attempt(exercise, answer, database, hidden=hidden)
         except NotYet as fault:
-            if database == POSTGRES:
+            if database == POSTGRES and SQLITE in databases:
                 fault.told = f"All is well on SQLite. On PostgreSQL: {fault.told}"
             raise
         except PostgresUnavailable as reason:
+            if SQLITE not in databases:
+                raise
             remarks.append(f"Checked on SQLite alone: {reason}")
     with suppress(CameOut):
-        await _attempt(exercise, answer, SQLITE, hidden=hidden, kind=BrokenConnection)
+        await _attempt(exercise, answer, databases[0], hidden=hidden, kind=BrokenConnection)
 
 
 def _not_yet(exercise: Exercise, answer: object, fault: NotYet, remarks: list[str]) -> Outcome:

@@ -9,6 +9,9 @@ savepoints      what was sent before a savepoint, and what inside
 races           others who want the same rows at the same moment
 cheap_hashes    passwords whose hashes cost nothing
 web_requests    requests to a learner's routes, and what the replies say
+written_tests   a test that a learner wrote, on what is right and on what is broken
+shop_tables     orders, letters and sales of a shop, beside the course's tables
+incidents       a shop on a server of its own, broken in one of several ways
 
 What works on anybody's engine stands in the lab: interleave, stepping, faults, serving_in_this_loop.
 """

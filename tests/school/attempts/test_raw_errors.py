@@ -97,6 +97,7 @@ LINES = {
     "session called": ["async with session() as own: pass"],
     "name in quotes": ["await session.scalars(select(User).options(selectinload('posts')))"],
     "not in the session": ["await session.refresh(User(email='a@b', username='n', hashed_password='h'))"],
+    "several statements in one": ["await session.execute(text('SELECT 1; SELECT 2'))"],
     "wrong number of values": ["[a for a, b in [(1, 2, 3)]]"],
     "wrong value": ["int('a')"],
     "assertion of your own": ["assert 1 == 2"],

@@ -19,9 +19,10 @@ from course_lib.school.checking import check, grade, hint
 from course_lib.school.checking.assessing import assess
 from course_lib.school.checking.checks import NotPassed
 from course_lib.school.checking.memory import memory
+from course_lib.school.exercises.outcomes import NOT_ATTEMPTED
 from course_lib.school.exercises.solutions import find
 from course_lib.school.judges import registry as registered
-from course_lib.school.judges.registry import BOTH, Judge
+from course_lib.school.judges.registry import BOTH, POSTGRES, Judge
 from course_lib.school.learner import copies
 from course_lib.school.learner.progress import progress_of
 from course_lib.school.lessons.course import exercise_notebook
@@ -239,6 +240,33 @@ async def test_where_postgresql_cannot_start_sqlite_alone_is_checked(monkeypatch
     outcome = await assess(find("07.1"), people(RIGHT))
     assert set(ran_on) == {"sqlite"}
     assert "Checked on SQLite alone" in outcome.remarks[0]
+
+
+async def test_where_postgresql_cannot_start_an_exercise_about_it_is_not_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def accepts(attempt: Attempt) -> None: ...
+
+    await assess(find("07.1"), people(RIGHT))
+    monkeypatch.setitem(registered.JUDGES, "07.1", Judge(accepts, (POSTGRES,)))
+    monkeypatch.setattr(programs, "VERSION", 99)
+    outcome = await assess(find("07.1"), people(RIGHT))
+    assert (outcome.state, outcome.misconception, outcome.remarks) == (NOT_ATTEMPTED, "", [])
+    assert outcome.note().plain.startswith("○ 07.1 not checked. This exercise is about what PostgreSQL does")
+
+
+async def test_an_exercise_about_postgresql_never_runs_on_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran_on: list[str] = []
+
+    async def refuses(attempt: Attempt) -> None:
+        ran_on.append(attempt.database)
+        attempt.require(len(ran_on) < 3, "third run", "This is the third run.")
+
+    await assess(find("07.1"), people(RIGHT))
+    monkeypatch.setitem(registered.JUDGES, "07.1", Judge(refuses, (POSTGRES,)))
+    outcomes = [await assess(find("07.1"), people(RIGHT)) for _ in range(2)]
+    assert ran_on == ["postgresql"] * 3
+    assert [each.told for each in outcomes] == ["", "This is the third run."]
 
 
 def test_a_hint_can_be_asked_for_inside_a_running_loop() -> None:

@@ -187,7 +187,10 @@ def test_a_wrong_answer_without_a_name_is_refused() -> None:
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        ("11.2", "There is no exercise '11.2'. Lessons 01 to 10 have exercises, named like '07.2'."),
+        (
+            "99.2",
+            f"There is no exercise '99.2'. Lessons 01 to {ALL[-1].id[:2]} have exercises, named like '07.2'.",
+        ),
         ("5.9", "There is no exercise '5.9'. Lesson 05 has 05.1, 05.2, 05.3, 05.4, 05.5."),
         ("5.1", "There is no exercise '5.1'. Did you mean '05.1'?"),
         ("Headlnes", "There is no exercise 'Headlnes'. Did you mean '07.2'?"),
