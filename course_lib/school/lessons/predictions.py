@@ -38,8 +38,12 @@ def predictions(notebook: Any) -> Iterator[Asked]:
 
 
 def fold(notebook: Any) -> Any:
-    """The notebook with the outputs behind each question folded, up to the cell that reveals it, and no others."""
-    behind = {place for asked in predictions(notebook) for place in range(asked.asks + 1, asked.reveals + 1)}
+    """The notebook with the outputs behind each question folded, up to the cell that reveals it, and no others.
+
+    A question is never folded, where two wait for the same answer."""
+    every = list(predictions(notebook))
+    behind = {place for asked in every for place in range(asked.asks + 1, asked.reveals + 1)}
+    behind -= {asked.asks for asked in every}
     for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
             unfold(cell)
