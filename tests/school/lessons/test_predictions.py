@@ -148,7 +148,9 @@ def test_outputs_are_folded_from_the_question_to_its_reveal_and_no_further() -> 
 
 
 def test_a_question_is_never_folded() -> None:
-    first, second = (new_code_cell(f'{name} = predict("How many?", answer=None)') for name in ("many", "more"))
+    first, second = (
+        new_code_cell(f'{name} = predict("How many?", answer=None)') for name in ("many", "more")
+    )
     reveals = new_code_cell("display(many.reveal(1), more.reveal(2))")
     cells = fold(new_notebook(cells=[first, second, reveals])).cells
     assert [FOLDED in cell.metadata.get("tags", ()) for cell in cells] == [False, False, True]
