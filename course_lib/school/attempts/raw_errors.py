@@ -64,7 +64,7 @@ MEANINGS = [
     Meaning(
         "missing async",
         "TypeError",
-        r"not support the context manager protocol|_GeneratorContextManager.*synchronous",
+        r"not support the context manager protocol|_GeneratorContextManager.*\bsynchronous",
         "Write `async with`: opening and closing it wait for the database.",
     ),
     Meaning(

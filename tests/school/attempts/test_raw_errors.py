@@ -20,6 +20,7 @@ from sqlalchemy import select, text, insert, update
 from sqlalchemy.orm import selectinload
 from sqlalchemy.ext.asyncio import AsyncSession
 from pydantic import TypeAdapter
+from course_lib.lab.sql import watch
 from course_lib.models import Account, Post, Tag, User
 from course_lib.repositories import UserRepository
 from course_lib.schemas import PostResponse, TagResponse
@@ -28,7 +29,11 @@ from course_lib.schemas import PostResponse, TagResponse
 LINES = {
     "missing await": ["(await session.get(User, 1)).id + session.get(User, 1).id"],
     "missing async": ["with session.begin_nested(): pass"],
-    "async too much": ["async with open('/dev/null'): pass", "async for each in []: pass"],
+    "async too much": [
+        "async with open('/dev/null'): pass",
+        "async with watch(session.bind): pass",
+        "async for each in []: pass",
+    ],
     "await too much": [
         "await session.add(Tag(name='x'))",
         "await select(User)",
