@@ -25,8 +25,7 @@ from course_lib.settings import database_url
 async def rolled_back(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     """A session whose commits are savepoints, in a transaction that is rolled back.
 
-    It proves nothing about a COMMIT (deferred constraints, the time) or about a second
-    session. Source: SQLAlchemy, "Joining a Session into an External Transaction"."""
+    Source: SQLAlchemy, "Joining a Session into an External Transaction"."""
     sessions = create_session_factory(engine)
     async with engine.connect() as connection, connection.begin() as outer:
         mode = "create_savepoint"
@@ -101,7 +100,10 @@ def sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
 @pytest_asyncio.fixture
 async def session(prepared: URL) -> AsyncIterator[AsyncSession]:
     """A session for code that opens none: cheaper than a copy, which needs that nobody
-    uses the prepared database. So a test takes this one or an engine."""
+    uses the prepared database. So a test takes this one or an engine.
+
+    It proves nothing about a COMMIT (deferred constraints, the time) or about a second
+    session."""
     engine = create_engine(prepared)
     async with rolled_back(engine) as session:
         yield session

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +140,7 @@ def run_tests(*tests: Callable[..., Any]) -> Run:
         if done.returncode > 1:
             raise RuntimeError(f"pytest could not run this:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         cases = ElementTree.parse(folder / "found.xml").iter("testcase")  # noqa: S314  pytest wrote it
-        return Run(Source("test_lesson.py", code), [*map(_outcome, cases)])
+        return Run(Source("test_lesson.py", code), _once_each(map(_outcome, cases)))
 
 
 def _environment() -> dict[str, str]:
@@ -152,6 +152,14 @@ def _environment() -> dict[str, str]:
     here = str(Path(course_lib.__file__).parents[1])
     own["PYTHONPATH"] = os.pathsep.join([here, *filter(None, [own.get("PYTHONPATH")])])
     return own | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONUTF8": "1"}
+
+
+def _once_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """pytest tells a test twice that fails, and fails again while it is tidied up. The first failure counts."""
+    found: dict[tuple[str, str], Outcome] = {}
+    for each in outcomes:
+        found.setdefault((each.name, each.database), each)
+    return [*found.values()]
 
 
 def _outcome(case: ElementTree.Element) -> Outcome:

@@ -61,6 +61,11 @@ async def test_without_await():
     asyncio.sleep(0)
 
 
+async def test_twice_wrong():
+    asyncio.sleep(0)
+    assert not WANTED
+
+
 async def test_mock():
     assert AsyncMock().name == 1
 
@@ -112,6 +117,13 @@ def test_warnings_are_errors_and_no_address_is_told(cells: ModuleType) -> None:
         "fails: assert <AsyncMock name='mock.name'> == 1",
         "fails: fixture 'nowhere' not found",
     ]
+
+
+def test_a_test_that_fails_twice_is_told_once(cells: ModuleType) -> None:
+    run = run_tests(cells.test_twice_wrong)
+
+    assert [each.told for each in run.outcomes] == ["fails: assert not 3"]
+    assert repr(run).splitlines()[0] == "1 failed"
 
 
 def test_by_case_there_is_a_column_for_each_test(cells: ModuleType) -> None:

@@ -109,7 +109,7 @@ class _Body:
         return None
 
     async def _work(self, session: object, work: Work) -> None:
-        """What is found is kept, and raised behind the block: a block may end with any error."""
+        """What is found is kept, and raised after the block: a block may end with any error."""
         if not isinstance(session, AsyncSession):
             self.fault = self._not_yet("no session", f"The block gives {shown(session)}, and no session.")
             return
@@ -137,19 +137,19 @@ class _Body:
             self.fault = self._not_yet(
                 "a rollback takes what was committed",
                 f"Code in your session {self.does}. Then it looks for the tag that it had committed, and the tag is "
-                "gone. After a commit a rollback takes back only what came behind it; so it has to be here, too.",
+                "gone. After a commit a rollback takes back only what came after it; so it has to be here, too.",
             )
 
     def _of_an_error(self, error: SQLAlchemyError) -> NotYet:
         what = f"Code in your session {self.does}. It got {told(error)}"
         return self._not_yet(
             "session of no use" if isinstance(error, DBAPIError) else "closed by the first commit",
-            f"{what} Code commits as often as it likes, and has to find the session open behind it. What does a commit "
+            f"{what} Code commits as often as it likes, and has to find the session open after it. What does a commit "
             "end here?",
         )
 
     async def _all_is_as_it_was(self, before: list[list[Any]]) -> None:
-        does = f"Code in your session {self.does}. Behind the block"
+        does = f"Code in your session {self.does}. After the block"
         try:
             after = [await _rows(self.attempt, table) for table in TABLES]
         except SQLAlchemyError as error:

@@ -56,7 +56,7 @@ async def a_race_that_is_certain(attempt: Attempt) -> None:
     )
     raise attempt.not_yet(
         "by luck",
-        f"{result} Not each of the two waits until the other one has read, so it hangs on who is fast.",
+        f"{result} Not each of the two waits until the other one has read, so it depends on who is fast.",
     )
 
 
@@ -70,7 +70,7 @@ class _Race:
         self.no_meeting = ""
 
     async def work(self, sessions: Callable[[], AsyncSession], meet: Callable[[], Awaitable[object]]) -> None:
-        """Withdraws some cents: reads the balance, awaits `meet()`, and writes what it has reckoned."""
+        """Withdraws some cents: reads the balance, awaits `meet()`, and writes what it has computed."""
         self.started += 1
         try:
             if self.started == self.who:
