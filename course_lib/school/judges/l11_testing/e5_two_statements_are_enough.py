@@ -67,9 +67,10 @@ async def _a_get_for_each(session: AsyncSession) -> Headlines:
 
 
 async def _one_for_each_author(session: AsyncSession) -> Headlines:
+    """Its session remembers the names: only the first call sends them all."""
     posts = await _titles(session)
-    names = {}
-    for key in dict.fromkeys(author for _, author in posts):
+    names: dict[int, str] = session.info.setdefault("names of authors", {})
+    for key in dict.fromkeys(author for _, author in posts if author not in names):
         names[key] = (await session.scalars(select(User.username).where(User.id == key))).one()
     return [(title, names[author]) for title, author in posts]
 

@@ -176,6 +176,12 @@ def _the_newest(
         if title == newest[name]:
             continue
         told = f"For {name}, `{attempt.name}` gives {shown(title)}; the newest is {shown(newest[name])}."
+        attempt.require(
+            title is not None,
+            "None for who has written",
+            f"{told} Is there a post with all that is asked for? The latest time and the highest id may belong to two "
+            "posts.",
+        )
         attempt.require((name, title) in times, "wrong title", told)
         attempt.require(
             times[name, title] != times[name, newest[name]],
