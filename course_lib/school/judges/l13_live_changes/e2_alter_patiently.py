@@ -174,8 +174,8 @@ class _Queue:
         if not self.paused:
             self._end(
                 "never lets the others in",
-                f"`{self.attempt.name}` was refused, and asked again at once: it stands in the queue again before "
-                "those who waited behind it have had their turn. A pause lets them in.",
+                f"`{self.attempt.name}` was refused, and asked again at once: whoever comes next stands "
+                "behind it again. A pause lets them in.",
             )
         driver: Any = connection.connection.driver_connection
         process = driver.get_server_pid()
