@@ -126,9 +126,8 @@ async def _of_a_loop(attempt: Attempt, sent: int) -> NotYet:
     none = sum(_subtitle(title) is None for (title,) in rows)
     return attempt.not_yet(
         "loops for ever",
-        f"`{attempt.name}` had sent {sent} statements, and was stopped. {len(rows)} posts have no subtitle, and {none} "
-        "of them have nothing behind a colon in their title: their subtitle is NULL before, and after. Who looks for "
-        "NULL finds them again and again.",
+        f"`{attempt.name}` had sent {sent} statements, and was stopped. {none} posts have nothing behind a colon in "
+        "their title: their subtitle is NULL before, and after. Who looks for NULL finds them again and again.",
     )
 
 
