@@ -14,9 +14,10 @@ from course_lib.school.attempts.explaining import told
 OF_THE_CALLER = "a tag of the caller"
 
 
-async def add_own_tag(session: AsyncSession) -> None:
-    session.add(Tag(name=OF_THE_CALLER))
+async def add_own_tag(session: AsyncSession) -> Tag:
+    session.add(own := Tag(name=OF_THE_CALLER))
     await session.flush()
+    return own
 
 
 @asynccontextmanager
@@ -38,6 +39,13 @@ async def sees_own_tag(session: AsyncSession) -> bool:
         return await session.scalar(select(Tag.id).where(Tag.name == OF_THE_CALLER)) is not None
     except PendingRollbackError:
         return True
+
+
+async def takes_change_of(session: AsyncSession, own: Tag) -> bool:
+    """Whether the caller's object is in the caller's session still: what the caller changes of it is written."""
+    own.name = f"{OF_THE_CALLER}, changed"
+    await session.flush()
+    return await session.scalar(select(Tag.id).where(Tag.name == own.name)) is not None
 
 
 async def commit(attempt: Attempt, session: AsyncSession) -> None:

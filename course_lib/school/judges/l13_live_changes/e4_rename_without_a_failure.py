@@ -1,6 +1,6 @@
 """Exercise 13.4, Rename without a failure: between the steps each program that runs reads and writes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -47,10 +47,11 @@ NEW = VERSIONS['deploy("write body, read body")']
 @judge("13.4", on=(POSTGRES,))
 async def nobody_notices(attempt: Attempt) -> None:
     letters = attempt.order(await attempt.call())
-    rollout = _Rollout(attempt, await attempt.key("mira"))
+    steps = [attempt.blocks[letter] for letter in letters]
+    rollout = _Rollout(attempt, await attempt.key("mira"), steps)
     await rollout.begin()
-    for letter in letters:
-        await rollout.take(attempt.blocks[letter])
+    for step in steps:
+        await rollout.take(step)
     left = [step for step in ("drop_column()", _step_of(NEW)) if step not in rollout.done]
     attempt.require(
         not left and rollout.running == NEW,
@@ -68,8 +69,8 @@ def _step_of(program: Program) -> str:
 class _Rollout:
     """The steps of a change, taken while each program that runs writes a post, changes one, and reads all."""
 
-    def __init__(self, attempt: Attempt, author: int) -> None:
-        self.attempt, self.author = attempt, author
+    def __init__(self, attempt: Attempt, author: int, steps: Sequence[str]) -> None:
+        self.attempt, self.author, self.steps = attempt, author, steps
         self.done: list[str] = []
         self.running = OLD
         self.wanted: dict[int, str] = {}
@@ -163,7 +164,9 @@ class _Rollout:
             return "new writer before DROP NOT NULL"
         if program.reads == "content":
             return "new writer beside an old reader"
-        return "backfill before both are written" if "backfill()" in self.done else "no backfill"
+        if "backfill()" in self.done:
+            return "backfill before both are written"
+        return "read before the backfill" if "backfill()" in self.steps else "no backfill"
 
     def _path(self) -> str:
         return ", ".join(f"`{step}`" for step in self.done)

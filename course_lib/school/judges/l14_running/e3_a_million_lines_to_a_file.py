@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from course_lib.lab.engine_events import listening
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.judges.registry import BOTH, judge
-from course_lib.school.stages.callers_work import add_own_tag, own_tag, sees_own_tag
+from course_lib.school.stages.callers_work import add_own_tag, own_tag, sees_own_tag, takes_change_of
 from course_lib.school.stages.returned_lists import most_rows
 from course_lib.school.stages.shop_tables import Sale, Seen, open_shop, titles_counted
 
@@ -70,9 +70,10 @@ async def _exported(attempt: Attempt, lines: list[str]) -> None:
     with titles_counted() as seen, _streams(attempt) as pages:
         file = File(seen)
         async with attempt.sessions() as session:
-            await add_own_tag(session)
+            own = await add_own_tag(session)
             await attempt.call(session, file.write)
             kept = await sees_own_tag(session)
+            held = kept and await takes_change_of(session, own)
             await session.rollback()
     told = f"`{attempt.name}` was called for {SALES} sales."
     marks = [each.text for each in attempt.sent.everything if each.is_mark]
@@ -81,6 +82,12 @@ async def _exported(attempt: Attempt, lines: list[str]) -> None:
         "commits in the loop" if "COMMIT" in marks else "transaction ended",
         f"{told} It ended the caller's transaction. On PostgreSQL a stream ends with its transaction, and the caller "
         "opened the session, and says commit.",
+    )
+    attempt.require(
+        held,
+        "caller's objects let go",
+        f"{told} The caller had an object of its own in the session, and it is not there any more: what the caller "
+        "changes of it is never written. A session forgets by itself the sales that nobody holds.",
     )
     attempt.require(file.text, "nothing written", f"{told} It wrote nothing.")
     in_hand = max(file.most_in_hand, most_rows(attempt))

@@ -10,6 +10,8 @@ from course_lib.school.stages.incidents.scene import Trouble, Way
 from course_lib.school.stages.incidents.shop import ROWS, TO_DO
 
 LOOKED_AT = 2_000
+IMPORTED, LEFT_OUT = 50, 7
+"""Rows that brought their own keys, and the keys that nobody has before them."""
 SEARCHES = 20
 
 
@@ -77,11 +79,13 @@ class Stale(Way):
 
 
 class Behind(Way):
-    """As after an import that brought its own keys."""
+    """As after an import that brought its own keys: with a gap, so that the highest is not the number of rows."""
 
     cause = SEQUENCE
 
     async def begins(self) -> None:
+        rows = f"SELECT {ROWS + LEFT_OUT} + n, 1 + n % 200, 'done', n FROM generate_series(1, {IMPORTED}) n"
+        await self.scene.monitor.does(f"INSERT INTO {self.shop.table} (id, owner_id, state, cents) {rows}")
         self.at = 100 + len(self.shop.names[0]) * 7
         await self.scene.monitor.does(f"SELECT setval('{self.shop.table}_id_seq', {self.at})")
 
