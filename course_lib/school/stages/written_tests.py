@@ -29,6 +29,7 @@ MOST_CALLS = 300
 """Of the function under test in one run: whoever calls it more often waits for something that does not come."""
 OF_THE_TEST = ("assertion of your own", "error in the code", "None used", "nothing at that place")
 """What the rows may bring about: any other error is explained as it is anywhere."""
+NOT_PROMISED = "The right one raises nothing there. Which of the promises says that it does?"
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,10 @@ async def _passes_on_the_right_one(rehearsal: Rehearsal, other_rows: str) -> Non
         )
         if await rehearsal.run(rehearsal.versions.in_another_way) is None:
             raise _refuses_another(attempt.name, fault)
+        hint = f"{NOT_PROMISED} {other_rows}" if "DID NOT RAISE" in str(rehearsal.error) else other_rows
         raise attempt.not_yet(
             "fails on the right one",
-            f"`{attempt.name}` fails although the function is right. {fault.told} {other_rows}",
+            f"`{attempt.name}` fails although the function is right. {fault.told} {hint}",
         )
     attempt.require(
         rehearsal.calls,

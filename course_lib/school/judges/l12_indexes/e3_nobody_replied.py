@@ -31,6 +31,11 @@ THREADS = (
 )
 """Answered by nobody, by one, by two; by one who withdrew it, by two who did, and by one of each."""
 
+EVERY_ONE = (
+    " All messages are there that were not withdrawn, so the condition on replies keeps none of them out. Two rows are "
+    "to be compared, a message and a reply to it: which of your columns belong to which?"
+)
+
 
 @judge("12.3")
 async def nobody_replied(attempt: Attempt) -> None:
@@ -74,6 +79,7 @@ def _as_wanted(attempt: Attempt, rows: Sequence[dict[str, Any]], got: list[int])
         f"{returned} {twice} comes {got.count(twice or 0)} times, for as many replies were withdrawn: a join has a "
         "row for each.",
     )
+    every = EVERY_ONE if {*got} == {*replies} - withdrawn else ""
     for key in got:
         attempt.require(
             key not in withdrawn,
@@ -89,7 +95,7 @@ def _as_wanted(attempt: Attempt, rows: Sequence[dict[str, Any]], got: list[int])
         attempt.require(
             key in wanted,
             "answered message shown",
-            f"{returned} {key} is there, and somebody has replied to it.",
+            f"{returned} {key} is there, and somebody has replied to it.{every}",
         )
     _none_missing(attempt, wanted, got, replies, returned)
     attempt.require(got == wanted, "order lost", f"{returned} They came as {got[:5]} …, and not in order.")

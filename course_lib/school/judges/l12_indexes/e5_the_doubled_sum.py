@@ -165,6 +165,12 @@ def _right(attempt: Attempt, name: str, cents: Any, posts: Any, wanted: Wealth) 
         "no account, no posts",
         f"{said} The posts are lost with the account that is not there.",
     )
+    attempt.require(
+        written or posts != 1,
+        "count(*) counts the empty side",
+        f"{said} Who published nothing is still a row of the outer join, and count(*) counts rows. A column of the "
+        "empty side is not counted.",
+    )
     raise attempt.not_yet("wrong posts", f"{said} Published ones are counted, and each once.")
 
 
