@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib.db import create_engine
 from course_lib.lab.postgres.server import Server, own_server
-from course_lib.school.stages.incidents.at_work import Runaway, UsedUp
+from course_lib.school.stages.incidents.at_work import WITHOUT_END, Runaway, UsedUp
 from course_lib.school.stages.incidents.breaking import WAYS, Incident, broken, without_cleaners
 from course_lib.school.stages.incidents.causes import CAUSES
-from course_lib.school.stages.incidents.in_tables import Behind, NoIndex, Stale
+from course_lib.school.stages.incidents.in_tables import Behind, NoIndex, Stale, kinds, plan_of
 from course_lib.school.stages.incidents.practice import broken_shop
 from course_lib.school.stages.incidents.scene import Way
 from course_lib.school.stages.incidents.shop import Shop
@@ -96,6 +96,12 @@ UNTOUCHED = {
 async def test_a_shop_that_nobody_mends_stays_broken(way: type[Way], shop: Broken) -> None:
     async with shop(way) as (incident, _):
         assert name_of(await incident.wrong()) == UNTOUCHED[way]
+
+
+async def test_what_never_ends_waits_for_no_file(shop: Broken) -> None:
+    async with shop(Behind) as (incident, _):
+        plan = await plan_of(incident.scene.monitor.connection, WITHOUT_END)
+        assert set(kinds(plan)) == {"Aggregate", "Nested Loop", "Function Scan"}
 
 
 HARM = [

@@ -9,8 +9,10 @@ from course_lib.school.stages.incidents.causes import CONNECTIONS, RUNAWAY
 from course_lib.school.stages.incidents.people import Person, until
 from course_lib.school.stages.incidents.scene import Trouble, Way
 
-WITHOUT_END = f"SELECT count(*) FROM {', '.join(f'generate_series(1, 3000) {name}' for name in 'abcd')}"
-"""All with all: so small that nothing goes to the disk, and it never waits for anything."""
+WITHOUT_END = "SELECT count(*) FROM generate_series(1, 3000) a" + "".join(
+    f", generate_series({before}, {before} + 3000) {name}" for before, name in ("ab", "bc", "cd")
+)
+"""Each row asks for the next ones anew. All with all would be kept in a file, and whoever writes to it waits for it."""
 ENOUGH = 5
 
 
