@@ -75,7 +75,7 @@ def test_a_copy_is_made_at_home(unpacked: Path, tmp_path: Path) -> None:
 def test_exercises_are_listed_and_handed_out(unpacked: Path, tmp_path: Path) -> None:
     assert "70 exercises" in course(unpacked, "exercises", folder=tmp_path).stdout
     assert course(unpacked, "class", "init", "my_class", folder=tmp_path).returncode == 0
-    assert len(list((tmp_path / "my_class/source").iterdir())) == 10
+    assert len(list((tmp_path / "my_class/source").iterdir())) == 14
 
 
 @pytest.mark.parametrize("word", ["test", "cut"])

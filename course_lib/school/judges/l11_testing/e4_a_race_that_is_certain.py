@@ -183,7 +183,7 @@ async def _run(
     )
     attempt.require(
         not race.stuck,
-        "runs for ever",
+        "waits for nobody",
         f"`{attempt.name}` started `work`, which had read and awaited `meet()`. That did not end any more, and nobody "
         "was at work who could have ended it. Whom does it wait for, and how often does that one come?",
     )
