@@ -22,7 +22,12 @@ from course_lib.school.stages.incidents.waiting import Queue, RowHeld
 
 END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
 BLOCKERS = "SELECT unnest(pg_blocking_pids(pid)) FROM pg_stat_activity"
-ROOT = f"{END} pid IN ({BLOCKERS}) AND cardinality(pg_blocking_pids(pid)) = 0"
+IN_THE_WAY = f"pid = ANY (ARRAY({BLOCKERS}))"
+# An ARRAY is whole before the first of them is ended: who stands behind would then be in nobody's way.
+ROOT = (
+    "SELECT pg_terminate_backend(pid) FROM unnest(ARRAY(SELECT pid FROM pg_stat_activity "
+    f"WHERE {IN_THE_WAY} AND cardinality(pg_blocking_pids(pid)) = 0)) AS pid"
+)
 AT_WORK = "FROM pg_stat_activity WHERE state = 'active' AND wait_event IS NULL AND pid <> pg_backend_pid()"
 
 Broken = Callable[[type[Way]], Any]
@@ -106,7 +111,7 @@ async def test_what_never_ends_waits_for_no_file(shop: Broken) -> None:
 
 HARM = [
     (RowHeld, f"{END} pid <> pg_backend_pid()", "ends all"),
-    (RowHeld, f"{END} pid IN ({BLOCKERS})", "victims ended"),
+    (RowHeld, f"{END} {IN_THE_WAY}", "victims ended"),
     (RowHeld, f"{END} state = 'idle in transaction'", "innocent ended"),
     (RowHeld, f"{END} wait_event_type = 'Lock'", "victims ended"),
     (RowHeld, f"{END} application_name = 'backup'", "backup ended"),
