@@ -30,6 +30,15 @@ def _fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 
 
+def only(*numbers: str) -> pytest.MarkDecorator:
+    """Lessons that `make test` runs in this way; `course test ways` runs all the others."""
+    marks = [() if lesson.stem[:2] in numbers else (pytest.mark.ways,) for lesson in LESSONS]
+    each = [
+        pytest.param(lesson, marks=mark, id=lesson.stem) for lesson, mark in zip(LESSONS, marks, strict=True)
+    ]
+    return pytest.mark.parametrize("lesson", each)
+
+
 def read(path: Path) -> Any:
     return nbformat.read(path, as_version=4)
 
@@ -157,7 +166,7 @@ def test_every_cell_can_run_twice_in_a_row(lesson: Path, tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-@each_lesson
+@only("01", "06", "13")
 def test_every_cell_can_run_twice_in_a_row_on_postgresql(
     lesson: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +175,6 @@ def test_every_cell_can_run_twice_in_a_row_on_postgresql(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.ways
 @each_lesson
 def test_every_lesson_runs_on_postgresql(
     lesson: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -175,7 +183,7 @@ def test_every_lesson_runs_on_postgresql(
     run(lesson, tmp_path)
 
 
-@each_lesson
+@only("06", "13")
 def test_every_lesson_goes_on_where_postgresql_cannot_start(lesson: Path, tmp_path: Path) -> None:
     missing = "from course_lib.lab.postgres import programs; programs.VERSION = 99"
     notebook = run(lesson, tmp_path, first=missing)
