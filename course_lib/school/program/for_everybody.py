@@ -38,7 +38,8 @@ STEPS = {
     "format": "ruff format --check",
     "types": "mypy",
     "lessons": f"{NBVAL} {NOTEBOOKS}",
-    "tests": "pytest -n 3 --dist loadfile",  # on two cores: many of them wait for programs that they start
+    # Three on two cores: many of them wait for programs that they start.
+    "tests": "pytest -n 3 --dist loadfile --no-loadscope-reorder",
 }
 ON_REQUEST = {
     "browser": "pytest -m browser tests/browser",
