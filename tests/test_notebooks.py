@@ -175,7 +175,7 @@ def test_every_cell_can_run_twice_in_a_row_on_postgresql(
     assert list(tmp_path.iterdir()) == []
 
 
-@each_lesson
+@only("02", "04", "08", "10", "12", "14")
 def test_every_lesson_runs_on_postgresql(
     lesson: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

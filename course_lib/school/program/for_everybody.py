@@ -30,7 +30,7 @@ NOT_NEEDED = (
 """What nbgrader brings for a teacher's JupyterLab; without it this one starts sooner."""
 TERMINAL = Path(__file__).with_name("terminal.bashrc")
 NBVAL = (
-    "pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 120"
+    "pytest -n 3 --dist loadfile --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 120"
 )
 NOTEBOOKS = "notebooks/[0-9][0-9]_*.ipynb notebooks/exercises/*.ipynb notebooks/solutions/*.ipynb"
 STEPS = {
