@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from course_lib.lab.drawings import DIFFERENT, Drawing, drawing
 from course_lib.lab.forms import Steps, drawn_as
-from course_lib.lab.tables import Table
+from course_lib.lab.tables import ShownAsTable, Table
 
 MARKS = {"waits": "○", "still waits": "○", "fails": "×", "ends": "■", "never ends": "×"}
 LINE, LETTERS, LANE = 18, 34, 290  # pixels, letters, pixels
@@ -44,8 +44,8 @@ class Step:
         return "" if self.answer and self.turn else str(self.turn or "then")
 
 
-@dataclass
-class Interleaving:
+@dataclass(repr=False)
+class Interleaving(ShownAsTable):
     """`steps` in the order of time; `states` are committed, rolled back, ended, failed: …, never ended."""
 
     order: str
@@ -70,15 +70,6 @@ class Interleaving:
         told = [f"{step.transaction} {step.words}" for step in self.steps]
         alt = ". ".join([self.caption, *told, *(note.rstrip(".") for note in self.notes)]) + "."
         return _drawn(self, alt)
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
-    def _repr_markdown_(self) -> str:
-        return self.table()._repr_markdown_()
 
 
 @dataclass(repr=False)

@@ -29,7 +29,7 @@ import course_lib
 from course_lib.lab.databases import fresh_url
 from course_lib.lab.markdown_note import Source
 from course_lib.lab.postgres import PostgresUnavailable
-from course_lib.lab.tables import Table
+from course_lib.lab.tables import ShownAsTable, Table
 
 DATABASES = ("sqlite", "postgres")
 SETTINGS = """[pytest]
@@ -59,8 +59,8 @@ class Outcome:
         return " on ".join(filter(None, [self.test.removeprefix("test_").replace("_", " "), self.database]))
 
 
-@dataclass
-class Run:
+@dataclass(repr=False)
+class Run(ShownAsTable):
     """What one run of pytest found, in its order."""
 
     file: Source
@@ -98,15 +98,6 @@ class Run:
             for case in dict.fromkeys(each.case for each in self.outcomes)
         ]
         return Table(self.caption, ("case", *columns), rows, code=("case",))
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
-    def _repr_markdown_(self) -> str:
-        return self.table()._repr_markdown_()
 
 
 def run_tests(*tests: Callable[..., Any]) -> Run:

@@ -22,7 +22,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from course_lib.lab.engine_events import listening
-from course_lib.lab.tables import Table
+from course_lib.lab.tables import ShownAsTable, Table
 
 if TYPE_CHECKING:
     import pandas
@@ -67,8 +67,8 @@ class Statement:
         return LONG_LIST.sub(r"\1\2, …\3", self.shape)
 
 
-@dataclass
-class Statements(Sequence[Statement]):
+@dataclass(repr=False)
+class Statements(ShownAsTable, Sequence[Statement]):
     """What was sent, in order. As a sequence it holds the statements alone; `everything` has the marks too."""
 
     everything: list[Statement] = field(default_factory=list)
@@ -118,15 +118,6 @@ class Statements(Sequence[Statement]):
 
     def _caption(self) -> str:
         return f"{_many(len(self), 'statement')}, {_many(self.transactions, 'transaction')}"
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
-    def _repr_markdown_(self) -> str:
-        return self.table()._repr_markdown_()
 
 
 @contextmanager

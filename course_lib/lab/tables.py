@@ -54,3 +54,19 @@ class Table:
         if column in self.code and text and "`" not in text:
             return f"`{' '.join(text.split())}`".replace("|", r"\|")
         return as_markdown(text)
+
+
+class ShownAsTable:
+    """What a notebook shows of an object that has more to it: its table."""
+
+    def table(self) -> Table:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def _repr_markdown_(self) -> str:
+        return self.table()._repr_markdown_()

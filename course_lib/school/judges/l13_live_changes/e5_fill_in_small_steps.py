@@ -1,13 +1,13 @@
 """Exercise 13.5, Fill in small steps: each step is committed, reads its own rows alone, and leaves what is there."""
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import Connection, NullPool, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import await_
 
 from course_lib.lab.engine_events import listening
@@ -19,6 +19,7 @@ from course_lib.school.judges.l13_live_changes.many_posts import write_posts
 from course_lib.school.judges.l13_live_changes.statements_seen import Seen, seeing
 from course_lib.school.judges.registry import POSTGRES, judge
 from course_lib.school.stages.callers_work import sent_something
+from course_lib.school.stages.races import usual_engine
 from course_lib.school.stages.unchanged import picture, require_rest
 
 STEPS = 15
@@ -216,7 +217,7 @@ async def _beside_a_colleague(attempt: Attempt, size: int) -> None:
     await _empty(attempt)
     ends = (await attempt.rows(text("SELECT min(id), max(id) FROM posts WHERE title LIKE '%: _%'")))[0]
     filled: list[int] = []
-    async with _colleague(attempt) as colleague:
+    async with usual_engine(attempt) as colleague:
 
         def meet(connection: Connection, cursor: object, sent: str, *_: Any) -> None:
             if CHANGES.search(sent) and not filled:
@@ -230,15 +231,6 @@ async def _beside_a_colleague(attempt: Attempt, size: int) -> None:
         dict.fromkeys(filled, OWN),
         "A colleague filled two posts in the moment before the first UPDATE.",
     )
-
-
-@asynccontextmanager
-async def _colleague(attempt: Attempt) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(attempt.engine.url, poolclass=NullPool)
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
 
 
 async def _fills(engine: AsyncEngine, key: int) -> list[int]:
