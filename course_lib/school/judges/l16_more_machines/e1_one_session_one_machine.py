@@ -35,16 +35,15 @@ class Cancelled(Exception):
 async def one_session_one_machine(attempt: Attempt) -> None:
     check_call(attempt.answer, ("request",))
     await attempt.change(insert(Tag).values(id=TAG, name=NEW))
-    async with _standby() as standby:
-        async with _Machines(attempt, standby).in_use() as machines:
-            for method in READS:
-                await _reads(attempt, machines, method)
-            await _adds(attempt, machines, "POST")
-            await _changes(attempt, machines, "PATCH")
-            await _adds(attempt, machines, "PUT")
-            await _deletes(attempt, machines, "DELETE")
-            for method in ("POST", "GET"):
-                await _fails(attempt, machines, method)
+    async with _standby() as standby, _Machines(attempt, standby).in_use() as machines:
+        for method in READS:
+            await _reads(attempt, machines, method)
+        await _adds(attempt, machines, "POST")
+        await _changes(attempt, machines, "PATCH")
+        await _adds(attempt, machines, "PUT")
+        await _deletes(attempt, machines, "DELETE")
+        for method in ("POST", "GET"):
+            await _fails(attempt, machines, method)
 
 
 @asynccontextmanager
@@ -91,8 +90,8 @@ class _Machines:
                 if not inspect.isasyncgen(made):
                     raise await _no_generator(attempt, made)
                 try:
-                    async with asynccontextmanager(lambda: made)() as session:
-                        _is_session(attempt, session)
+                    async with asynccontextmanager(lambda: made)() as yielded:
+                        session = _checked(attempt, yielded)
                         self.sessions.append(session)
                         yield session
                 except RuntimeError as error:
@@ -134,12 +133,10 @@ async def _no_generator(attempt: Attempt, made: object) -> NotYet:
     )
 
 
-def _is_session(attempt: Attempt, session: object) -> None:
-    attempt.require(
-        isinstance(session, AsyncSession),
-        "no session",
-        f"`{attempt.name}` yields {shown(session)}, and no session.",
-    )
+def _checked(attempt: Attempt, session: object) -> AsyncSession:
+    if isinstance(session, AsyncSession):
+        return session
+    raise attempt.not_yet("no session", f"`{attempt.name}` yields {shown(session)}, and no session.")
 
 
 def _keeps_to_one(attempt: Attempt, machines: _Machines, method: str, did: str) -> None:
@@ -241,6 +238,7 @@ async def _fails(attempt: Attempt, machines: _Machines, method: str) -> None:
         raise attempt.not_yet(
             "error swallowed", f"The route of a {method} raised an error, and nobody heard of it."
         )
+    machines.all_given_back(f"The route of a {method} has raised an error")
     left: Sequence[Any] = await attempt.rows(select(Tag.id).where(Tag.name == "half done"))
     attempt.require(
         not left,
