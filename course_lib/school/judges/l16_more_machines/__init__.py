@@ -2,12 +2,14 @@
 
 from course_lib.school.judges.l16_more_machines import (
     e1_one_session_one_machine,
+    e2_read_what_was_written,
     e4_a_partition_before_its_month,
     e5_read_one_partition,
 )
 
 __all__ = [
     "e1_one_session_one_machine",
+    "e2_read_what_was_written",
     "e4_a_partition_before_its_month",
     "e5_read_one_partition",
 ]
