@@ -18,6 +18,7 @@ from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
 from course_lib.school.attempts.sandbox import check_call
 from course_lib.school.attempts.verdicts import NotYet
+from course_lib.school.judges.l16_more_machines.two_machines import given_back
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.returned_lists import shown
 
@@ -54,7 +55,8 @@ async def _standby() -> AsyncIterator[AsyncEngine]:
         async with engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
             await connection.execute(insert(Tag).values(id=TAG, name=OLD))
-        yield engine.execution_options(**READ_ONLY)
+        async with given_back(engine):
+            yield engine.execution_options(**READ_ONLY)
     finally:
         await engine.dispose()
 

@@ -1,15 +1,19 @@
 """Exercise 16.2, Read what was written: on the standby as soon as it is that far, and else on the primary."""
 
 import asyncio
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import Row, text
 
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.sandbox import check_call
+from course_lib.school.attempts.verdicts import NotYet
 from course_lib.school.judges.l16_more_machines.two_machines import Standby, TooManyLooks, standby_of, tells
 from course_lib.school.judges.registry import POSTGRES, judge
 from course_lib.school.stages.returned_lists import a_list, shown
@@ -21,6 +25,10 @@ OLD, NEW = "the old news", "the news"
 """What the standby shows before it arrives, and afterwards. The primary says where it speaks: `NEW` and a sign."""
 ON_THE_PRIMARY = "the news, on the primary"
 GLANCE = 0.001
+NUMBER_AND_TEXT = re.compile(
+    "'str' object cannot be interpreted as an integer|'int' and 'str'|'str' and 'int'"
+)
+"""asyncpg gives and takes a pg_lsn as a number."""
 
 
 @judge("16.2", on=(POSTGRES,))
@@ -43,7 +51,12 @@ async def read_what_was_written(attempt: Attempt) -> None:
 
 async def _asked(attempt: Attempt, standby: Standby, position: str, *, at_look: int) -> tuple[str, int]:
     """The words that came, and how many pauses there were."""
-    with standby.arriving(position, NEW, at_look=at_look, most=MOST), _pauses_cut_short() as pauses:
+    slept = list[float]()
+    with (
+        standby.arriving(position, NEW, at_look=at_look, most=MOST),
+        _pauses_cut_short() as pauses,
+        patch.object(time, "sleep", slept.append),
+    ):
         try:
             got = await attempt.call(standby.readers, attempt.sessions, position, STATEMENT)
         except TooManyLooks:
@@ -52,12 +65,22 @@ async def _asked(attempt: Attempt, standby: Standby, position: str, *, at_look: 
                 f"The standby had not replayed its log up to {position!r}, and did not go on. `{attempt.name}` looked "
                 f"{MOST} times, and once more. A standby that has fallen behind may be so for hours.",
             ) from None
+        except NotYet as fault:
+            if NUMBER_AND_TEXT.search(fault.told):
+                fault.misconception = "position as a text"
+            raise
     for pool, name in ((standby.pool, "standby"), (attempt.engine.pool, "primary")):
         attempt.require(
             not pool.checkedout(),  # type: ignore[attr-defined]
             "leaked connection",
             f"`{attempt.name}` has returned, and a connection of the {name} is still in use.",
         )
+    attempt.require(
+        not slept,
+        "sleeps for everybody",
+        f"`{attempt.name}` calls `time.sleep`: nothing else in this program runs meanwhile. `await asyncio.sleep(…)` "
+        "lets the others in.",
+    )
     rows = a_list(attempt, got, of="rows")
     attempt.require(
         len(rows) == 1 and isinstance(rows[0], Row | tuple) and len(rows[0]) == 1,
@@ -67,7 +90,7 @@ async def _asked(attempt: Attempt, standby: Standby, position: str, *, at_look: 
     return rows[0][0], len(pauses)
 
 
-def _of_the_primary(attempt: Attempt, standby: Standby, when: str) -> None:
+def _of_the_primary(attempt: Attempt, standby: Standby, when: str, words: str) -> None:
     """Raise NotYet where the primary was asked, though the standby could answer."""
     if not attempt.sent:
         return
@@ -77,9 +100,14 @@ def _of_the_primary(attempt: Attempt, standby: Standby, when: str) -> None:
             f"{when}. `{attempt.name}` asked the primary how far its standbys are. It knows what they have told it "
             "last, and not from which of them this session will read; and it was to be spared.",
         )
+    attempt.require(
+        words == ON_THE_PRIMARY,
+        "primary asked in vain",
+        f"{when}. `{attempt.name}` read on the standby, and asked the primary besides: it was to be spared.",
+    )
     raise attempt.not_yet(
-        "reads on the primary" if not standby.asked else "gives up too early",
-        f"{when}. `{attempt.name}` looked {standby.looks} times, and asked the primary.",
+        "gives up too early" if standby.asked else "reads on the primary",
+        f"{when}. `{attempt.name}` looked {standby.looks} times, and read on the primary.",
     )
 
 
@@ -92,7 +120,7 @@ async def _is_there(attempt: Attempt, standby: Standby, replayed: str, position:
         "never thinks it is there",
         f"{when}. `{attempt.name}` looked {standby.looks} times, did not see that it was there, and asked the primary.",
     )
-    _of_the_primary(attempt, standby, when)
+    _of_the_primary(attempt, standby, when, words)
     attempt.require(words == NEW, "wrong rows", f"{when}. `{attempt.name}` returned {words!r}.")
 
 
@@ -110,7 +138,7 @@ async def _arrives(
     when = f"The standby had replayed its log up to {replayed!r}, and {position!r} was asked for"
     if words == OLD:
         if any("pg_stat_replication" in each.text for each in attempt.sent):
-            _of_the_primary(attempt, standby, when)
+            _of_the_primary(attempt, standby, when, words)
         received = any("receive" in sent for sent in standby.asked)
         told = f"{when}. `{attempt.name}` looked {standby.looks} times, and read on the standby: {OLD!r}."
         if received:
@@ -120,7 +148,7 @@ async def _arrives(
             )
         raise attempt.not_yet("does not look" if not standby.looks else kind, told)
     when = f"{when}; it got there when it was asked for the {at_look}th time"
-    _of_the_primary(attempt, standby, when)
+    _of_the_primary(attempt, standby, when, words)
     attempt.require(
         pauses or any("pg_sleep" in sent for sent in standby.asked),
         "no pause",
@@ -131,7 +159,11 @@ async def _arrives(
 
 async def _never_arrives(attempt: Attempt, standby: Standby, replayed: str, position: str) -> None:
     await standby.gets_to(replayed, OLD)
-    words, _ = await _asked(attempt, standby, position, at_look=NEVER)
+    try:
+        words, _ = await _asked(attempt, standby, position, at_look=NEVER)
+    except NotYet as fault:
+        fault.misconception = "gives up with an error" if fault.raised else fault.misconception
+        raise
     told = f"The standby had replayed its log up to {replayed!r}, {position!r} was asked for, and it did not go on."
     attempt.require(
         words != OLD,

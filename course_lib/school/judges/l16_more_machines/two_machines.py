@@ -5,12 +5,12 @@ search path, and tell what stands in a table.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util.concurrency import await_
+from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
 from course_lib.db import READ_ONLY, create_engine, create_session_factory
 from course_lib.lab.databases import fresh_url
@@ -97,6 +97,20 @@ async def tells(engine: AsyncEngine, words: str, *besides: Any) -> None:
 
 
 @asynccontextmanager
+async def given_back(engine: AsyncEngine) -> AsyncIterator[None]:
+    """What is still open in the end is closed then, and not by the garbage collector, which complains of it."""
+    connections: list[Connection] = []
+    try:
+        with listening(engine, engine_connect=connections.append):
+            yield
+    finally:
+        for connection in connections:
+            if not connection.closed:
+                with suppress(Exception):
+                    await greenlet_spawn(connection.close)
+
+
+@asynccontextmanager
 async def standby_of(attempt: Attempt) -> AsyncIterator[Standby]:
     """A standby of the attempt's database."""
     url = fresh_url("postgres")
@@ -109,7 +123,8 @@ async def standby_of(attempt: Attempt) -> AsyncIterator[Standby]:
                 path = "SET search_path = stage, public, pg_catalog"
                 await connection.exec_driver_sql(f'ALTER DATABASE "{each.url.database}" {path}')
             await each.dispose()
-        yield Standby(engine, readers)
+        async with given_back(readers):
+            yield Standby(engine, readers)
     finally:
         await readers.dispose()
         await engine.dispose()
