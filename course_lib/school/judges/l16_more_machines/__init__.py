@@ -3,6 +3,7 @@
 from course_lib.school.judges.l16_more_machines import (
     e1_one_session_one_machine,
     e2_read_what_was_written,
+    e3_how_far_to_wait,
     e4_a_partition_before_its_month,
     e5_read_one_partition,
 )
@@ -10,6 +11,7 @@ from course_lib.school.judges.l16_more_machines import (
 __all__ = [
     "e1_one_session_one_machine",
     "e2_read_what_was_written",
+    "e3_how_far_to_wait",
     "e4_a_partition_before_its_month",
     "e5_read_one_partition",
 ]
