@@ -51,11 +51,10 @@ async def read_what_was_written(attempt: Attempt) -> None:
 
 async def _asked(attempt: Attempt, standby: Standby, position: str, *, at_look: int) -> tuple[str, int]:
     """The words that came, and how many pauses there were."""
-    slept = list[float]()
     with (
         standby.arriving(position, NEW, at_look=at_look, most=MOST),
         _pauses_cut_short() as pauses,
-        patch.object(time, "sleep", slept.append),
+        _sleeps_noted() as slept,
     ):
         try:
             got = await attempt.call(standby.readers, attempt.sessions, position, STATEMENT)
@@ -195,3 +194,18 @@ def _pauses_cut_short() -> Iterator[list[float]]:
     finally:
         del loop.call_at
         _theirs.reset(before)
+
+
+@contextmanager
+def _sleeps_noted() -> Iterator[list[float]]:
+    """The calls of `time.sleep`, which stops all that runs here. Other threads do sleep."""
+    sleep, slept = time.sleep, list[float]()
+
+    def noted(seconds: float) -> None:
+        if _theirs.get():
+            slept.append(seconds)
+        else:
+            sleep(seconds)
+
+    with patch.object(time, "sleep", noted):
+        yield slept
