@@ -105,6 +105,8 @@ class Pair:
         _configure(self.primary, f"synchronous_standby_names = '{'*' if yes else ''}'")
         states = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
         wait_for(lambda: not self.is_connected() or (self.primary.sql(states).strip() != "0") is yes)
+        # The checkpointer tells all others whether to wait. It reads the settings anew before it does what it is asked.
+        self.primary.sql("CHECKPOINT")
 
     def promote(self) -> None:
         """The standby takes writes from now on, and follows nobody; the primary is not told."""

@@ -1,7 +1,11 @@
 """A primary and its standby: what arrives, what is held back, what is lost, and that nothing of them is left."""
 
 import secrets
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +13,14 @@ from sqlalchemy import func, insert, select
 
 from course_lib.lab import standby
 from course_lib.lab.postgres import PostgresUnavailable
+from course_lib.lab.postgres.cluster import wait_for
 from course_lib.lab.postgres.os_account import cache
 from course_lib.lab.postgres.programs import run
+from course_lib.lab.processes import is_alive
 from course_lib.lab.standby import Pair, primary_and_standby
 from course_lib.models import Tag, User
+
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +148,23 @@ def test_a_copy_that_fails_tells_its_reason(pair: Pair, monkeypatch: pytest.Monk
     monkeypatch.setattr(standby, "COPY", f"{standby.COPY} --compress=nonsense")
     with pytest.raises(PostgresUnavailable, match=r"made no standby: pg_basebackup: .*nonsense"):
         standby._standby_of(pair.primary)
+
+
+def test_the_pair_of_a_program_that_was_killed_is_ended_and_deleted() -> None:
+    code = """
+        from course_lib.lab.processes import identity
+        from course_lib.lab.standby import Pair
+        pair = Pair.own()
+        for each in (pair.primary, pair.standby):
+            print(each.folder, identity(each.pid), sep="\\n", flush=True)
+        input()
+    """
+    pipe = subprocess.PIPE
+    words = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, cwd=PROJECT) as program:
+        assert program.stdout
+        said = [program.stdout.readline().strip() for _ in range(4)]
+        program.kill()
+    wait_for(lambda: not any(Path(folder).exists() for folder in said[::2]))
+
+    assert not any(map(is_alive, said[1::2]))
