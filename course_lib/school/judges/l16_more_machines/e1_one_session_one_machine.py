@@ -146,7 +146,7 @@ def _keeps_to_one(attempt: Attempt, machines: _Machines, method: str, did: str) 
     attempt.require(
         not machines.asked,
         "one session, two servers",
-        f"A {method} {did}, and the standby was asked {len(machines.asked)} times for it. It does not know yet what "
+        f"A {method} {did}, and the standby was asked, too. It does not know yet what "
         "the same session has written on the primary.",
     )
 

@@ -89,6 +89,10 @@ async def _asked(attempt: Attempt, standby: Standby, position: str, *, at_look: 
     return rows[0][0], len(pauses)
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def _of_the_primary(attempt: Attempt, standby: Standby, when: str, words: str) -> None:
     """Raise NotYet where the primary was asked, though the standby could answer."""
     if not attempt.sent:
@@ -104,9 +108,14 @@ def _of_the_primary(attempt: Attempt, standby: Standby, when: str, words: str) -
         "primary asked in vain",
         f"{when}. `{attempt.name}` read on the standby, and asked the primary besides: it was to be spared.",
     )
+    attempt.require(
+        standby.looks or not standby.asked,
+        "does not look",
+        f"{when}. `{attempt.name}` did not ask how far the standby is, and read on the primary.",
+    )
     raise attempt.not_yet(
         "gives up too early" if standby.asked else "reads on the primary",
-        f"{when}. `{attempt.name}` looked {standby.looks} times, and read on the primary.",
+        f"{when}. `{attempt.name}` looked {_times(standby.looks)}, and read on the primary.",
     )
 
 
@@ -117,7 +126,7 @@ async def _is_there(attempt: Attempt, standby: Standby, replayed: str, position:
     attempt.require(
         not (attempt.sent and standby.looks >= MOST),
         "never thinks it is there",
-        f"{when}. `{attempt.name}` looked {standby.looks} times, did not see that it was there, and asked the primary.",
+        f"{when}. `{attempt.name}` looked {_times(standby.looks)}, did not see it, and asked the primary.",
     )
     _of_the_primary(attempt, standby, when, words)
     attempt.require(words == NEW, "wrong rows", f"{when}. `{attempt.name}` returned {words!r}.")
@@ -139,7 +148,7 @@ async def _arrives(
         if any("pg_stat_replication" in each.text for each in attempt.sent):
             _of_the_primary(attempt, standby, when, words)
         received = any("receive" in sent for sent in standby.asked)
-        told = f"{when}. `{attempt.name}` looked {standby.looks} times, and read on the standby: {OLD!r}."
+        told = f"{when}. `{attempt.name}` looked {_times(standby.looks)}, and read on the standby: {OLD!r}."
         if received:
             raise attempt.not_yet(
                 "received is not replayed",
@@ -151,7 +160,7 @@ async def _arrives(
     attempt.require(
         pauses or any("pg_sleep" in sent for sent in standby.asked),
         "no pause",
-        f"{when}. `{attempt.name}` asked again at once, {standby.looks} times: {MOST} looks are over in a few "
+        f"{when}. `{attempt.name}` asked again at once, {_times(standby.looks)}: {MOST} looks are over in a few "
         "milliseconds, and each is work for the standby.",
     )
 
@@ -167,7 +176,7 @@ async def _never_arrives(attempt: Attempt, standby: Standby, replayed: str, posi
     attempt.require(
         words != OLD,
         "stale in the end",
-        f"{told} `{attempt.name}` looked {standby.looks} times, and read there all the same: {OLD!r}.",
+        f"{told} `{attempt.name}` looked {_times(standby.looks)}, and read there all the same: {OLD!r}.",
     )
     attempt.require(words == ON_THE_PRIMARY, "wrong rows", f"{told} `{attempt.name}` returned {words!r}.")
 

@@ -14,6 +14,7 @@ from course_lib.db import LOCK_NOT_AVAILABLE
 from course_lib.lab.faults import at_each_error
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
+from course_lib.school.attempts.raw_errors import meaning_of
 from course_lib.school.attempts.verdicts import NotYet
 from course_lib.school.judges.l16_more_machines.partitions_read import far_away
 from course_lib.school.judges.registry import POSTGRES, judge
@@ -28,7 +29,7 @@ OF_THE_TABLE = """
     WHERE inhparent = 'shop_events'::regclass ORDER BY 1
 """
 TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-OVERLAPS, IS_THERE = "42P17", "42P07"
+OVERLAPS, OTHER_COLUMNS = "42P17", "42804"
 
 
 @judge("16.4", on=(POSTGRES,))
@@ -115,7 +116,15 @@ def _of_an_error(attempt: Attempt, called: str, error: Exception) -> NotYet:
         )
     if state == OVERLAPS:
         return attempt.not_yet("bounds upside down", f"{called} raised {told(error)}.")
-    return attempt.not_yet("refused by the database", f"{called} raised {told(error)}.")
+    meaning = meaning_of(error)
+    name = meaning.name if meaning else "refused by the database"
+    if "server expects 0 arguments" in str(error):
+        name = "placeholder in a definition"
+    elif state == OTHER_COLUMNS:
+        name = "other columns"
+    return attempt.not_yet(
+        name, f"{called} raised {told(error)}. {meaning.advice if meaning else ''}".strip()
+    )
 
 
 async def _one_more(attempt: Attempt, called: str, before: dict[str, str], month: date) -> None:
@@ -154,8 +163,8 @@ async def _of_none(attempt: Attempt, called: str, before: dict[str, str], month:
     if await _has_a_place(attempt, _midnight(later)):
         return attempt.not_yet(
             "made for this month",
-            f"{called} made no partition: January had its own. {_called(attempt, later)} made that of {later:%Y-%m}. "
-            "On the first of a month that is too late for whoever writes before the job has run.",
+            f"{called} made no partition, and {_called(attempt, later)} that of {later:%Y-%m}. On the "
+            "first of a month that is too late for whoever writes before the job has run.",
         )
     return attempt.not_yet("nothing made", f"{called} made no partition, and {month} has none.")
 

@@ -25,27 +25,33 @@ ELSEWHERE = "America/New_York"
 
 @dataclass
 class Read:
-    """`partitions` are the names of those that were read, `rows` how many rows came to Python."""
+    """`partitions` are the names of those that were read, `rows` how many rows came to Python; a stream does not tell.
+    `asks_for_some` tells whether any statement had a condition."""
 
     partitions: set[str] = field(default_factory=set)
     rows: int = 0
+    asks_for_some: bool = False
 
 
 @contextmanager
 def reading(engine: AsyncEngine) -> Iterator[Read]:
     """All that is read through the engine in this block."""
     read = Read()
+    first: dict[int, dict[str, int]] = {}
     before: dict[int, dict[str, int]] = {}
 
     def starts(connection: Connection, *_: Any) -> None:
         driver: Any = connection.connection.driver_connection
         before[id(driver)] = _scans(driver)
+        first.setdefault(id(driver), before[id(driver)])
 
-    def ends(connection: Connection, cursor: Any, *_: Any) -> None:
+    def ends(connection: Connection, cursor: Any, sent: str, *_: Any) -> None:
         driver: Any = connection.connection.driver_connection
-        was, now = before.pop(id(driver)), _scans(driver)
+        now = _scans(driver)
         read.rows += max(0, cursor.rowcount)
-        read.partitions |= {name for name, scans in now.items() if scans > was.get(name, 0)}
+        read.asks_for_some |= "WHERE" in sent.upper()
+        for was in (before.pop(id(driver)), first[id(driver)]):  # a stream reads behind its statement
+            read.partitions |= {name for name, scans in now.items() if scans > was.get(name, 0)}
 
     with listening(engine, before_cursor_execute=starts, after_cursor_execute=ends):
         yield read

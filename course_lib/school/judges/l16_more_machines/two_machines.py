@@ -21,10 +21,9 @@ from course_lib.school.attempts.time_limit import Stopped
 NEWS = "CREATE TABLE news (words text)"
 STANDBY = (
     "CREATE SCHEMA stage",
-    "CREATE TABLE stage.standby (replayed pg_lsn)",
-    "INSERT INTO stage.standby VALUES ('0/0')",
+    "CREATE SEQUENCE stage.replayed",  # no snapshot holds its value, as none holds a standby's position
     "CREATE FUNCTION stage.pg_last_wal_replay_lsn() RETURNS pg_lsn LANGUAGE sql"
-    " AS 'SELECT replayed FROM stage.standby'",
+    " AS $$SELECT pg_lsn '0/0' + last_value FROM stage.replayed$$",
     "CREATE FUNCTION stage.pg_last_wal_receive_lsn() RETURNS pg_lsn LANGUAGE sql AS $$SELECT pg_lsn 'FF/0'$$",
     "CREATE FUNCTION stage.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'",
     "CREATE FUNCTION stage.pg_current_wal_lsn() RETURNS pg_lsn LANGUAGE plpgsql AS $$BEGIN"
@@ -60,13 +59,8 @@ class Standby:
 
     async def gets_to(self, position: str, words: str) -> None:
         """It has replayed its log up to here, and so it shows these news."""
-        await tells(
-            self.engine,
-            words,
-            text("UPDATE stage.standby SET replayed = CAST(CAST(:at AS text) AS pg_lsn)").bindparams(
-                at=position
-            ),
-        )
+        here = "setval('stage.replayed', CAST(CAST(CAST(:at AS text) AS pg_lsn) - pg_lsn '0/0' AS bigint))"
+        await tells(self.engine, words, text(f"SELECT {here}").bindparams(at=position))
 
     @contextmanager
     def arriving(self, position: str, words: str, *, at_look: int, most: int) -> Iterator[None]:
