@@ -50,6 +50,11 @@ def shown(pair: Pair) -> tuple[int, int]:
     return primary, on_standby
 
 
+def test_a_standby_that_runs_is_ready_and_can_be_joined(pair: Pair) -> None:
+    assert pair.standby.is_ready()
+    assert pair.standby.start().is_running()
+
+
 def test_what_is_committed_is_on_the_standby_once_it_has_caught_up(empty: Pair) -> None:
     write(empty)
     empty.catch_up()
