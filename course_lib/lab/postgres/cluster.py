@@ -101,7 +101,7 @@ class Cluster:
 
     def is_ready(self) -> bool:
         with suppress(OSError, IndexError):
-            return self.pid_file()[7].strip() in ("ready", "standby")
+            return self.pid_file()[7].strip() == "ready"
         return False
 
     def launch(self) -> None:
