@@ -51,7 +51,8 @@ def _events(day: date, place: int) -> list[dict[str, Any]]:
         "two months before": start - timedelta(days=60),
     }
     key = 1_000 * place + 100
-    return [{"id": key - each, "at": at, "words": words} for each, (words, at) in enumerate(times.items())]
+    events = [{"id": key - each, "at": at, "words": words} for each, (words, at) in enumerate(times.items())]
+    return events[::2] + events[1::2]  # as they lie in the table, they are in no order
 
 
 OF_THE_DAY = ["at midnight", "at one in the night", "at noon", "in the last moment"]
