@@ -96,7 +96,7 @@ async def _on_each_database(exercise: Exercise, answer: Any, remarks: list[str],
         except NotYet as fault:
             if database == POSTGRES and SQLITE in databases:
                 fault.told = f"All is well on SQLite. On PostgreSQL: {fault.told}"
-            if exercise.kind == MILESTONE:
+            if exercise.kind == MILESTONE and hidden:  # when points are given
                 others = databases[place + 1 :]
                 left = [await _share_of(exercise, answer, other, hidden=hidden) for other in others]
                 fault.share = (place + fault.share + sum(left)) / len(databases)
