@@ -6,6 +6,8 @@ from course_lib.school.judges.l17_capstone import (
     e3_the_last_seat,
     e4_pay_once,
     e5_what_is_on,
+    e6_over_the_web,
+    e7_three_statements,
 )
 
 __all__ = [
@@ -14,4 +16,6 @@ __all__ = [
     "e3_the_last_seat",
     "e4_pay_once",
     "e5_what_is_on",
+    "e6_over_the_web",
+    "e7_three_statements",
 ]
