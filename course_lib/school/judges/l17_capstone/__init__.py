@@ -8,6 +8,7 @@ from course_lib.school.judges.l17_capstone import (
     e5_what_is_on,
     e6_over_the_web,
     e7_three_statements,
+    e8_tests_that_notice,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "e5_what_is_on",
     "e6_over_the_web",
     "e7_three_statements",
+    "e8_tests_that_notice",
 ]
