@@ -234,4 +234,4 @@ def _rows_read(node: Any) -> int:
     if "Relation Name" not in node:
         return inner
     rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-    return inner + round(rows * node["Actual Loops"])
+    return inner + int(rows * node["Actual Loops"])
