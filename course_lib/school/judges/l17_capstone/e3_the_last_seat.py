@@ -44,8 +44,8 @@ async def _alone(attempt: Attempt, show: int) -> None:
     """One seat is held, one is paid, the hold of one is over; the others are paid, so one can be had."""
     seats = await seats_of(attempt, show)
     held, over, *others = attempt.chance.sample(seats, len(seats))
-    mine = await booked(attempt, held, "ana")
-    late = await booked(attempt, over, "bo", minutes=-5)
+    await booked(attempt, held, "ana")
+    await booked(attempt, over, "bo", minutes=-5)
     for seat in others:
         await paid(attempt, await booked(attempt, seat, "cem", minutes=-5), f"key {seat}")
     got = await in_one_piece(attempt, show, "dana", expected=(SoldOut,))
@@ -69,7 +69,6 @@ async def _alone(attempt: Attempt, show: int) -> None:
         "sold twice",
         f"All seats are held or paid for. `{attempt.name}` returned {again!r:.60}, and SoldOut was asked for.",
     )
-    await hold_over(attempt, mine, late)
     unknown = await in_one_piece(attempt, 9_999, "eve", expected=(NotFound, SoldOut))
     attempt.require(
         isinstance(unknown, NotFound),
