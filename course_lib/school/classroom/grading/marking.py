@@ -28,9 +28,8 @@ class DemandPass(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader ships 
     """
 
     def preprocess_cell(self, cell: Any, resources: Any, cell_index: int) -> tuple[Any, Any]:
-        graded = cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade")
-        earned = has_passed(cell) or has_part(cell)
-        if graded and calls(cell) and not earned and not any(map(_is_error, cell.outputs)):
+        graded = cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade") and calls(cell)
+        if graded and not (has_passed(cell) or has_part(cell) or any(map(_is_error, cell.outputs))):
             told = f"{NO_PASS}: {TOLD}"
             cell.outputs.append(new_output("error", ename=NO_PASS, evalue=TOLD, traceback=[told]))
         return cell, resources
