@@ -9,6 +9,7 @@ from course_lib.school.judges.l17_capstone import (
     e6_over_the_web,
     e7_three_statements,
     e8_tests_that_notice,
+    e9_while_people_book,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "e6_over_the_web",
     "e7_three_statements",
     "e8_tests_that_notice",
+    "e9_while_people_book",
 ]

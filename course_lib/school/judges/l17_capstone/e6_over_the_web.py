@@ -14,7 +14,7 @@ from course_lib.lab.engine_events import listening
 from course_lib.lab.serving_in_this_loop import Site, served
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
-from course_lib.school.judges.l17_capstone.known_good import Booking, Payment, Show
+from course_lib.school.judges.l17_capstone.known_good import Booking, Payment, Show, book, pay
 from course_lib.school.judges.l17_capstone.theatre import count, hold_over, opened, price_of
 from course_lib.school.judges.registry import BOTH, judge
 from course_lib.school.stages.returned_lists import shown
@@ -101,7 +101,7 @@ async def _application(attempt: Attempt, engine: object, names: Mapping[str, str
     def who_has(token: str) -> str | None:
         return names.get(token)
 
-    app = await attempt.call(engine, who_has)
+    app = await attempt.call(engine, who_has, book, pay)
     attempt.require(
         isinstance(app, FastAPI), "no application", f"`{attempt.name}` returned {shown(app)}, and no FastAPI."
     )
