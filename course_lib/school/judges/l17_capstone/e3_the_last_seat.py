@@ -27,8 +27,8 @@ from course_lib.school.judges.l17_capstone.theatre import (
 from course_lib.school.judges.registry import BOTH, judge
 from course_lib.transactions import unit_of_work
 
-FEW, MANY = 6, 18
-"""As many people as seats tells who is turned away too early; three times as many, what is sold twice."""
+FEW, MANY = 4, 9
+"""As many people as seats tells who is turned away too early; more than twice as many, what is sold twice."""
 
 
 @judge("17.3", on=BOTH)
