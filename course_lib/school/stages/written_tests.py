@@ -155,6 +155,7 @@ async def put_to_the_test(
         await _passes_once_more(rehearsal)
         await put_back()
         if versions.in_other_words and (fault := await rehearsal.run(versions.in_other_words)):
+            await put_back()
             await _passes_once_more(rehearsal)
             raise NotYet(
                 "asserts on words",
@@ -164,6 +165,7 @@ async def put_to_the_test(
             )
         await put_back()
         if fault := await rehearsal.run(versions.in_another_way):
+            await put_back()
             await _passes_once_more(rehearsal)
             raise _refuses_another(name, fault)
         missed: dict[str, Statements] = {}

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -48,12 +48,15 @@ async def tests_that_notice(attempt: Attempt) -> None:
 
     @asynccontextmanager
     async def arranged(theatre: Function) -> AsyncIterator[tuple[Any, ...]]:
-        yield (
-            attempt.sessions,
-            wraps(book)(partial(theatre, "book")),
-            wraps(pay)(partial(theatre, "pay")),
-            show,
-        )
+        @wraps(book)
+        def book_here(*arguments: Any, **options: Any) -> Any:
+            return theatre("book", *arguments, **options)
+
+        @wraps(pay)
+        def pay_here(*arguments: Any, **options: Any) -> Any:
+            return theatre("pay", *arguments, **options)
+
+        yield attempt.sessions, book_here, pay_here, show
 
     async def more_seats() -> None:
         """A test that has sold all of them finds some again."""
