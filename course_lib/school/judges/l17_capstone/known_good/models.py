@@ -12,6 +12,7 @@ class CurtainBase(DeclarativeBase):
     """A base of its own: its tables are none of the course's."""
 
     metadata = MetaData(naming_convention=Base.metadata.naming_convention)
+    __repr__ = Base.__repr__
 
 
 class Show(CurtainBase):
