@@ -44,7 +44,13 @@ class Front:
         method, path = request.split(" ")
         content["headers"] = content.get("headers", {}) | (self.header(by) if by else {})
         expected = () if guarded else (Exception,)
-        return await self.attempt.reply(self.site.ask(method, path, expected=expected, **content))
+        reply = await self.attempt.reply(self.site.ask(method, path, expected=expected, **content))
+        self.attempt.require(
+            self.attempt.left_open() == 0,
+            "leaked session",
+            f"`{request}` was answered with {reply.status_code}, and a connection is in use still.",
+        )
+        return reply
 
     async def book(self, show: object, *, by: str = MIRA, guarded: bool = False) -> Response:
         return await self.ask("POST /bookings", by=by, guarded=guarded, json={"show_id": show})
@@ -89,11 +95,6 @@ async def over_the_web(attempt: Attempt) -> None:
         await _many_at_once(front, shows[1])
         await _the_commit_fails(front, shows[2])
         await _bad_inputs(front, shows[3])
-    attempt.require(
-        attempt.left_open() == 0,
-        "leaked session",
-        "All clients have their replies. A connection is in use still.",
-    )
     await _no_connection_left(attempt, tokens, names, shows[4])
 
 

@@ -11,6 +11,7 @@ from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.judges.l17_capstone.known_good import Booking, Payment, Seat, Show
 from course_lib.school.judges.l17_capstone.theatre import FIRST_SHOW, opened, seats_of
 from course_lib.school.judges.registry import BOTH, judge
+from course_lib.school.stages.returned_lists import shown
 from course_lib.school.stages.web_requests import ask, body_of, part_of, wants
 
 MOST = 3
@@ -48,6 +49,7 @@ async def three_statements(attempt: Attempt) -> None:
         wanted |= await _many_more(attempt, key)
         reply = await _sealed(attempt, site, seal)
         _as_few(attempt, few, len(wanted))
+        _sealed_once(attempt, seal)
         _counted(attempt, reply, wanted)
 
 
@@ -82,11 +84,11 @@ async def _all_is_right(attempt: Attempt, site: Site, seal: Seal, wanted: dict[i
         "nothing asked",
         f"`{REQUEST}` was answered, and the database of this check was not asked.",
     )
+    _sealed_once(attempt, seal)
     attempt.require(
         seal.asked == [rows],
-        "wrong thing sealed" if len(seal.asked) == 1 else "not sealed once",
-        f"For one `{REQUEST}`, `seal` was called {len(seal.asked)} times. Once, with the list that the client gets as "
-        "`shows`, was asked for.",
+        "wrong thing sealed",
+        f"`seal` was given {shown(seal.asked[0])}. The list that the client gets as `shows` was asked for.",
     )
     attempt.require(
         body.get("seal") == seal.seals[0],
@@ -103,6 +105,14 @@ async def _all_is_right(attempt: Attempt, site: Site, seal: Seal, wanted: dict[i
         rows[0]["title"] == title,
         "wrong reply",
         f"A title was {rows[0]['title']!r:.40} in place of {title!r}.",
+    )
+
+
+def _sealed_once(attempt: Attempt, seal: Seal) -> None:
+    attempt.require(
+        len(seal.asked) == 1,
+        "not sealed once",
+        f"For one `{REQUEST}`, `seal` was called {len(seal.asked)} times; once, with the whole list, was asked for.",
     )
 
 

@@ -43,7 +43,7 @@ BY_OTHER_NAMES = {
 
 @judge("17.8", on=BOTH)
 async def tests_that_notice(attempt: Attempt) -> None:
-    show, another = await opened(attempt, seats=attempt.chance.randint(4, 5), shows=2)
+    another, show = await opened(attempt, seats=attempt.chance.randint(4, 5), shows=2)
     await booked(attempt, (await seats_of(attempt, another))[0], "juno")
 
     @asynccontextmanager

@@ -388,12 +388,12 @@ class _Rollout:
         if state in REFUSED:
             return (
                 QUEUES,
-                f"{failed} A transaction of `add_code` holds the table's lock, and does something else.",
+                f"{failed}. A transaction of `add_code` holds the table's lock, and does something else.",
             )
         if state == NULL_REFUSED and not self.deployed:
-            return TOO_SOON, f"{failed} It runs until `deploy` has been called."
+            return TOO_SOON, f"{failed}. It runs until `deploy` has been called."
         if state == NO_COLUMN:
-            return "deployed too soon", f"{failed} No column has been committed yet."
+            return "deployed too soon", f"{failed}. No column has been committed yet."
         return "bookings fail", failed
 
     async def _watch(self, reader: int) -> None:
