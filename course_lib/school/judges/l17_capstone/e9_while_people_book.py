@@ -420,12 +420,9 @@ class _Rollout:
         there = ("code",) in await attempt.rows(text(columns))
         if isinstance(got, Exception):
             state = str(getattr(getattr(got, "orig", None), "sqlstate", ""))
+            name = TOO_SOON if state == NULL_REFUSED else "not finished" if there else "gives up too early"
             raise attempt.not_yet(
-                TOO_SOON
-                if state == NULL_REFUSED
-                else "gives up too early"
-                if there is None
-                else "not finished",
+                name,
                 f"`add_code` ended with {told(got)}",
             )
         attempt.require(
