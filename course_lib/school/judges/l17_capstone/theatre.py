@@ -33,10 +33,10 @@ async def opened(attempt: Attempt, *, seats: int, shows: int = 1) -> list[int]:
             ]
         )
     )
-    if seats:
-        await attempt.change(
-            insert(Seat).values([_seat(key, n, price) for key in keys for n in range(seats)])
-        )
+    rows = [_seat(key, place, price) for key in keys for place in range(seats)]
+    attempt.chance.shuffle(rows)  # nobody's seats are in order by themselves
+    if rows:
+        await attempt.change(insert(Seat).values(rows))
     return keys
 
 
