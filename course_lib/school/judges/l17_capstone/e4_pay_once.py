@@ -8,7 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from course_lib.errors import KeyReused, NotFound
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
-from course_lib.school.judges.l17_capstone.known_good import AlreadyPaid, Payment, TooLate, WrongAmount
+from course_lib.school.judges.l17_capstone.known_good import (
+    AlreadyPaid,
+    Booking,
+    Payment,
+    Seat,
+    TooLate,
+    WrongAmount,
+)
 from course_lib.school.judges.l17_capstone.second_in_line import (
     all_at_once,
     one_behind_the_other,
@@ -19,27 +26,29 @@ from course_lib.school.judges.l17_capstone.theatre import (
     hold_over,
     in_one_piece,
     opened,
-    price_of,
     seats_of,
 )
 from course_lib.school.judges.registry import BOTH, judge
 
 CLICKS = 5
 NO = (NotFound, KeyReused, AlreadyPaid, TooLate, WrongAmount)
+PRICES = select(Booking.id, Seat.cents).join(Seat, Seat.id == Booking.seat_id)
 MAIL = text("SELECT key, recipient, sent_at FROM mails WHERE payment_id = :payment")
 
 
 @judge("17.4", on=BOTH)
 async def paid_once(attempt: Attempt) -> None:
     [show] = await opened(attempt, seats=10)
-    cents, seats = await price_of(attempt, show), await seats_of(attempt, show)
+    await attempt.change(text("UPDATE seats SET cents = cents + 10 * id"))  # each has its own price
+    seats = await seats_of(attempt, show)
     mine, other, late, *more = [await booked(attempt, seat, f"guest {seat}") for seat in seats]
+    prices = dict(map(tuple, await attempt.rows(PRICES)))
     await hold_over(attempt, late)
-    await _for_the_first_time(attempt, mine, cents, f"guest {seats[0]}")
-    await _once_more(attempt, mine, cents)
-    await _turned_away(attempt, (mine, other, late), cents)
-    await _left_to_the_caller(attempt, other, cents)
-    await _at_the_same_time(attempt, more, cents)
+    await _for_the_first_time(attempt, mine, prices[mine], f"guest {seats[0]}")
+    await _once_more(attempt, mine, prices[mine])
+    await _turned_away(attempt, (mine, other, late), prices)
+    await _left_to_the_caller(attempt, other, prices[other])
+    await _at_the_same_time(attempt, more, prices)
 
 
 async def _pay(attempt: Attempt, booking: int, key: str, cents: int) -> Any:
@@ -104,36 +113,36 @@ async def _once_more(attempt: Attempt, booking: int, cents: int) -> None:
     )
 
 
-async def _turned_away(attempt: Attempt, bookings: tuple[int, int, int], cents: int) -> None:
+async def _turned_away(attempt: Attempt, bookings: tuple[int, int, int], prices: dict[int, int]) -> None:
     mine, other, late = bookings
     calls = (
         (
             "terms not compared",
             KeyReused,
-            (other, "click", cents),
+            (other, "click", prices[other]),
             "with a key that another booking was paid with",
         ),
         (
             "terms not compared",
             KeyReused,
-            (mine, "click", cents + 100),
+            (mine, "click", prices[mine] + 100),
             "with a key used before, and another amount",
         ),
-        ("paid for nothing", TooLate, (late, "late", cents), "after its ten minutes"),
+        ("paid for nothing", TooLate, (late, "late", prices[late]), "after its ten minutes"),
         (
             "any amount will do",
             WrongAmount,
-            (other, "less", cents - 100),
+            (other, "less", prices[other] - 100),
             "with 100 cents less than its price",
         ),
         (
             "any amount will do",
             WrongAmount,
-            (other, "more", cents + 100),
+            (other, "more", prices[other] + 100),
             "with 100 cents more than its price",
         ),
-        ("paid twice", AlreadyPaid, (mine, "again", cents), "once more, with a new key"),
-        ("an unknown booking", NotFound, (9_999, "who", cents), "though there is none of this number"),
+        ("paid twice", AlreadyPaid, (mine, "again", prices[mine]), "once more, with a new key"),
+        ("an unknown booking", NotFound, (9_999, "who", prices[mine]), "though there is none of this number"),
     )
     for name, error, arguments, how in calls:
         got = await _pay(attempt, *arguments)
@@ -157,14 +166,14 @@ async def _left_to_the_caller(attempt: Attempt, booking: int, cents: int) -> Non
     )
 
 
-async def _at_the_same_time(attempt: Attempt, bookings: list[int], cents: int) -> None:
+async def _at_the_same_time(attempt: Attempt, bookings: list[int], prices: dict[int, int]) -> None:
     mine, yours, many, *_ = bookings
-    pair = await one_behind_the_other(
-        attempt, _click(attempt, mine, "twice", cents), _click(attempt, mine, "twice", cents)
-    )
+    pair = await one_behind_the_other(attempt, *[_click(attempt, mine, "twice", prices[mine])] * 2)
     _one_payment(attempt, pair, "The same click came twice, the second while the first was at work")
     pair = await one_behind_the_other(
-        attempt, _click(attempt, yours, "shared", cents), _click(attempt, many, "shared", cents)
+        attempt,
+        _click(attempt, yours, "shared", prices[yours]),
+        _click(attempt, many, "shared", prices[many]),
     )
     attempt.require(
         isinstance(pair[1], KeyReused),
@@ -172,7 +181,7 @@ async def _at_the_same_time(attempt: Attempt, bookings: list[int], cents: int) -
         f"Two bookings were paid with one key at the same time. The second call ended with {_ended(pair[1])}; "
         "KeyReused was asked for.",
     )
-    ends = await all_at_once(attempt, *[_click(attempt, many, "storm", cents)] * CLICKS)
+    ends = await all_at_once(attempt, *[_click(attempt, many, "storm", prices[many])] * CLICKS)
     _one_payment(attempt, ends, f"{CLICKS} calls came at once with one key")
 
 

@@ -29,7 +29,7 @@ JUNK = ("not a cursor", "WyJhIl0", "")
 async def each_show_once(attempt: Attempt) -> None:
     await opened(attempt, seats=0, shows=1)
     await attempt.change(delete(Show))
-    await _add(attempt, evenings=7)
+    await _add(attempt, evenings=8)
     await _walked(attempt, limit=attempt.chance.choice((1, 2)))
     await _while_shows_arrive(attempt)
     await _any_cursor(attempt)
