@@ -1,4 +1,5 @@
-"""Two databases for every test that touches one: a new file of SQLite, and a PostgreSQL database emptied each time."""
+"""Two databases for every test that touches one: a new file of SQLite, and a PostgreSQL database of its test file,
+emptied each time."""
 
 import socket
 import threading
@@ -29,9 +30,12 @@ def server() -> Iterator[postgres.Server]:
     server.leave()
 
 
-@pytest.fixture(scope="session")
-def postgres_url(server: postgres.Server) -> URL:
-    return server.create_database()
+@pytest.fixture(scope="module")
+def postgres_url(server: postgres.Server) -> Iterator[URL]:
+    """A database for one file of tests: no other file meets the tables that it leaves."""
+    url = server.create_database()
+    yield url
+    server.drop_database(str(url.database))
 
 
 LONGEST = (
