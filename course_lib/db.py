@@ -13,12 +13,8 @@ from unicodedata import normalize
 from sqlalchemy import DateTime, MetaData, String, TypeDecorator, event, exc, inspect
 from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-    create_async_engine,
-)
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio.engine import create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import PoolResetState
@@ -36,11 +32,9 @@ READ_ONLY = {"sqlite_read_only": True, "postgresql_readonly": True}
 writes is refused."""
 
 SQLITE_BUSY, SQLITE_LOCKED = 5, 6
-CONFLICTS = SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE = (
-    "40001",
-    "40P01",
-    "55P03",
-)
+SERIALIZATION_FAILURE, DEADLOCK_DETECTED = "40001", "40P01"
+LOCK_NOT_AVAILABLE = "55P03"
+CONFLICTS = SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE
 UNAVAILABLE = ("08", "53", "57P", "57014")
 """How SQLSTATE begins when the server is gone, shuts down, has no connection left, or
 stopped a slow statement."""
@@ -70,9 +64,7 @@ def create_engine(
         options = {"pool_timeout": timeouts.pool, "connect_args": asyncpg} | options
     engine = create_async_engine(url, **options)
     if engine.dialect.name == "sqlite":
-        _mend_sqlite(
-            engine, foreign_keys, lock_timeout=timeouts.lock if timeouts else 5
-        )
+        _mend_sqlite(engine, foreign_keys, (timeouts or Timeouts()).lock)
     event.listen(engine.sync_engine, "handle_error", _forget_row)
     return engine
 
@@ -91,10 +83,8 @@ def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSessi
     return async_sessionmaker(engine, expire_on_commit=False, close_resets_only=False)
 
 
-def _mend_sqlite(
-    engine: AsyncEngine, foreign_keys: bool, *, lock_timeout: float
-) -> None:
-    waits = f"busy_timeout={round(lock_timeout * 1_000)}"
+def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, patience: float) -> None:
+    waits = f"busy_timeout={round(patience * 1_000)}"
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: object) -> None:
@@ -136,11 +126,10 @@ class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
             "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
             "ck": "ck_%(table_name)s_%(constraint_name)s",
-        }
-        | {
-            kind: f"{kind}_%(table_name)s_%(column_0_name)s"
-            for kind in ("fk", "uq", "ix")
         }
     )
 

@@ -6,16 +6,19 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, BigInteger, String, Text, false, text, true
-from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
-from sqlalchemy.schema import (
-    CheckConstraint,
-    Column,
+from sqlalchemy import (
+    JSON,
+    BigInteger,
     ForeignKey,
-    Index,
+    String,
     Table,
-    UniqueConstraint,
+    Text,
+    false,
+    text,
+    true,
 )
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.schema import CheckConstraint, Column, Index, UniqueConstraint
 
 from course_lib.db import (
     Base,

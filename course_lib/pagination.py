@@ -20,19 +20,16 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import to_jsonable_python
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Dialect,
     Row,
-    and_,
     bindparam,
-    false,
     inspect,
-    or_,
-    tuple_,
     type_coerce,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql import ColumnElement, Select, functions, operators
+from sqlalchemy.sql import Select, and_, false, functions, operators, or_, tuple_
 from sqlalchemy.types import Integer, NullType, String, TypeDecorator, TypeEngine
 
 from course_lib.errors import InvalidCursor, OutOfRange, StatementRefused
@@ -41,6 +38,8 @@ from course_lib.statements import check_listing, count_of, in_total_order, prima
 T = TypeVar("T")
 
 MAX_PAGE, MAX_PER_PAGE = 1_000_000, 100
+CASE_FUNCTIONS = ("lower", "upper")
+WITHOUT_ORDER = (object, bytes, dict, list)
 
 
 class Listing(BaseModel, Generic[T]):
@@ -111,11 +110,9 @@ class CursorValue(TypeDecorator[Any]):
         self.reader = TypeAdapter[Any](self.kind, config=ConfigDict(allow_inf_nan=True))
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return (
-            NullType()
-            if dialect.name == "sqlite"
-            else self.of._unwrapped_dialect_impl(dialect)
-        )
+        if dialect.name == "sqlite":
+            return NullType()
+        return self.of._unwrapped_dialect_impl(dialect)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         return value if dialect.name == "sqlite" else self.reader.validate_python(value)
@@ -139,36 +136,23 @@ class SortKey:
     def of(cls, order: Any) -> "SortKey":
         """Takes what `order_by` takes: a column, `column.asc()` or `column.desc()`.
         Raises StatementRefused."""
-        order = getattr(order, "expression", order)
+        order = column = getattr(order, "expression", order)
         modifier = getattr(order, "modifier", None)
-        column = (
-            order.element
-            if modifier in (operators.desc_op, operators.asc_op)
-            else order
-        )
-        cased = isinstance(column, functions.Function) and column.name in (
-            "lower",
-            "upper",
-        )
-        value = CursorValue(String() if cased else getattr(column, "type", NullType()))
-        if not (cased or isinstance(column, Column)) or value.kind in (
-            object,
-            bytes,
-            dict,
-            list,
-        ):
-            raise StatementRefused(
-                f"{order} is no key for a cursor", "use column.desc(); NULLs come last"
-            )
+        if modifier in (operators.desc_op, operators.asc_op):
+            column = order.element
+        called = column.name if isinstance(column, functions.Function) else None
+        cased = called in CASE_FUNCTIONS
+        kind = CursorValue(String() if cased else getattr(column, "type", NullType()))
+        if not (cased or isinstance(column, Column)) or kind.kind in WITHOUT_ORDER:
+            reason = f"{order} is no key for a cursor"
+            raise StatementRefused(reason, "use column.desc(); NULLs come last")
         nullable = getattr(column, "nullable", True)
-        return cls(
-            column, type_coerce(column, value), modifier is operators.desc_op, nullable
-        )
+        descending = modifier is operators.desc_op
+        return cls(column, type_coerce(column, kind), descending, nullable)
 
     def reversed(self) -> "SortKey":
-        return replace(
-            self, descending=not self.descending, nulls_last=not self.nulls_last
-        )
+        last = not self.nulls_last
+        return replace(self, descending=not self.descending, nulls_last=last)
 
     def order(self) -> ColumnElement[Any]:
         order = self.column.desc() if self.descending else self.column.asc()
@@ -195,18 +179,15 @@ def _rows_behind(
     if not keys:
         return false()
     first, value, down = keys[0], values[0], keys[0].descending
-    if (pairs or not keys[1:]) and all(
-        key.descending == down and not key.nullable for key in keys
-    ):
+    one_way = all(key.descending == down and not key.nullable for key in keys)
+    if one_way and (pairs or not keys[1:]):
         row, last = tuple_(*(key.value for key in keys)), tuple_(*values)
         return row < last if down else row > last
     others = _rows_behind(keys[1:], values[1:], pairs)
     if first.nullable:
         return or_(first.behind(value), and_(first.value == value, others))
-    return and_(
-        first.value <= value if down else first.value >= value,
-        or_(first.value != value, others),
-    )
+    bound = first.value <= value if down else first.value >= value
+    return and_(bound, or_(first.value != value, others))
 
 
 class Keyset(Generic[T]):
@@ -229,22 +210,15 @@ class Keyset(Generic[T]):
     ) -> None:
         asked = [SortKey.of(order) for order in order_by]
         entity = check_listing(statement, *(key.column for key in asked))
-        own = {
-            *getattr(
-                inspect(entity), "persist_selectable", inspect(entity).selectable
-            ).columns
-        }
+        table = inspect(entity)
+        own = {*getattr(table, "persist_selectable", table.selectable).columns}
         keys: dict[Any, SortKey] = {}
         for key in (*asked, *map(SortKey.of, primary_key(entity))):
-            empty = (
-                key.nullable or key.column not in own
-            )  # an outer join has NULL where it finds no row
+            # An outer join has NULL where it finds no row.
+            empty = key.nullable or key.column not in own
             keys.setdefault(key.column, replace(key, nullable=empty))
-        self.model, self.keys, self.max_age = (
-            inspect(entity).mapper,
-            list(keys.values()),
-            max_age,
-        )
+        self.model, self.max_age = table.mapper, max_age
+        self.keys = list(keys.values())
         values = [key.value.label(f"key_{n}") for n, key in enumerate(self.keys)]
         self.rows = statement.add_columns(*values).order_by(None)
         self.signer = URLSafeTimedSerializer(
@@ -258,9 +232,8 @@ class Keyset(Generic[T]):
         columns = [key.column for key in self.keys]
         listing = self.rows.with_only_columns(*columns, maintain_column_froms=True)
         told = listing.order_by(*(key.order() for key in self.keys)).compile()
-        return repr(
-            (str(told), told.construct_params(), [column.type for column in columns])
-        )
+        types = [column.type for column in columns]
+        return repr((str(told), told.construct_params(), types))
 
     async def get_page(
         self, session: AsyncSession, *, limit: int = 20, cursor: str | None = None
@@ -274,18 +247,13 @@ class Keyset(Generic[T]):
         backwards, *values = self._read(cursor) if cursor is not None else [False]
         given = {f"key_{n}": value for n, value in enumerate(values)}
         rows: list[Row[Any]] = []
-        pairs = (
-            session.get_bind(self.model).dialect.name != "sqlite"
-        )  # which searches one column alone
-        for search in self._searches(
-            pairs, backwards, tuple(value is None for value in values)
-        ):
+        # SQLite searches an index by one column of a pair alone.
+        pairs = session.get_bind(self.model).dialect.name != "sqlite"
+        nulls = tuple(value is None for value in values)
+        for search in self._searches(pairs, backwards, nulls):
             if len(rows) <= limit:
-                rows += (
-                    await session.execute(
-                        search, given | {"wanted": limit + 1 - len(rows)}
-                    )
-                ).unique()
+                given["wanted"] = limit + 1 - len(rows)
+                rows += (await session.execute(search, given)).unique()
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
@@ -304,16 +272,12 @@ class Keyset(Generic[T]):
         """The rows behind a cursor, whose `nulls` are told: one search, or values first
         and then NULLs."""
         keys = [key.reversed() for key in self.keys] if backwards else self.keys
-        given = [
-            bindparam(f"key_{n}", type_=key.value.type) for n, key in enumerate(keys)
-        ]
-        last = [
-            None if null else value for null, value in zip(nulls, given, strict=False)
-        ]
+        types = [key.value.type for key in keys]
+        given = [bindparam(f"key_{n}", type_=kind) for n, kind in enumerate(types)]
+        last = [None if null else key for null, key in zip(nulls, given, strict=False)]
         first, known = keys[0], [replace(keys[0], nullable=False), *keys[1:]]
-        rows = self.rows.order_by(*(key.order() for key in known)).limit(
-            bindparam("wanted", type_=Integer)
-        )
+        wanted = bindparam("wanted", type_=Integer)
+        rows = self.rows.order_by(*(key.order() for key in known)).limit(wanted)
         split = {
             True: [first.column.is_(None)],
             False: [first.column.is_not(None)] if first.nullable else [],
@@ -324,9 +288,8 @@ class Keyset(Generic[T]):
         searches = [rows.where(*split[null]) for null in parts]
         if nulls and parts:
             behind = _rows_behind(known[parts[0] :], last[parts[0] :], pairs)
-            searches[0] = (searches[0] if parts[0] else rows).where(
-                behind
-            )  # behind a value stands no NULL
+            # Behind a value stands no NULL.
+            searches[0] = (searches[0] if parts[0] else rows).where(behind)
         return searches
 
     def _write(self, backwards: bool, values: Sequence[Any]) -> str:
@@ -335,10 +298,6 @@ class Keyset(Generic[T]):
     def _read(self, cursor: str) -> list[Any]:
         try:
             return list(self.signer.loads(cursor, self.max_age))
-        except (
-            BadData,
-            ValueError,
-            TypeError,
-            AttributeError,
-        ):  # the last two for what is no text
+        # The last two for what is no text.
+        except (BadData, ValueError, TypeError, AttributeError):
             raise InvalidCursor(cursor) from None

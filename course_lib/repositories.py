@@ -8,20 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter, index
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Integer,
-    SmallInteger,
-    Table,
-    bindparam,
-    case,
-    inspect,
-)
+from sqlalchemy import BigInteger, Column, Integer, SmallInteger, Table, inspect, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapper
-from sqlalchemy.sql import Insert, Select, delete, exists, insert, select, update
+from sqlalchemy.sql import Insert, Select, bindparam, case, delete, exists, select
 
 from course_lib.eager_loading import author_and_tags
 from course_lib.errors import ModelRefused, OutOfRange, ProtectedField, UnknownField
@@ -37,12 +28,9 @@ MAX_SKIP = 2**31 - 1
 def _insert_unless_there(session: AsyncSession, table: Any) -> Insert:
     """INSERT … ON CONFLICT DO NOTHING, for which SQLAlchemy has no common word. It uses
     up an id in any case."""
-    kind = (
-        postgresql.Insert
-        if session.get_bind().dialect.name == "postgresql"
-        else sqlite.Insert
-    )
-    return kind(table).on_conflict_do_nothing()
+    on_postgres = session.get_bind().dialect.name == "postgresql"
+    insert = postgresql.Insert if on_postgres else sqlite.Insert
+    return insert(table).on_conflict_do_nothing()
 
 
 def _refusal(mapper: Any) -> str | None:
@@ -91,29 +79,23 @@ class BaseRepository(Generic[M]):
         key, columns = mapper.primary_key[0], mapper.columns.items()
         kind = key.type.dialect_impl(postgresql.dialect())
         cls._key_name = mapper.get_property_by_column(key).key
-        cls._key_bits = (
-            63
-            if isinstance(kind, BigInteger)
-            else 15
-            if isinstance(kind, SmallInteger)
-            else 31
-        )
+        big, small = isinstance(kind, BigInteger), isinstance(kind, SmallInteger)
+        cls._key_bits = 63 if big else 15 if small else 31
         cls.protected = cls.protected | {cls._key_name}
         cls._fields = frozenset(
             name for name, c in columns if isinstance(c, Column) and not c.computed
         )
-        cls._deletion = delete(cls.model).where(
-            getattr(cls.model, cls._key_name) == bindparam("key")
-        )
+        row = getattr(cls.model, cls._key_name) == bindparam("key")
+        cls._deletion = delete(cls.model).where(row)
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def get(self, key: int) -> M | None:
         possible = self._possible(key)
-        return (
-            None if possible is None else await self.session.get(self.model, possible)
-        )
+        if possible is None:
+            return None
+        return await self.session.get(self.model, possible)
 
     async def get_multi(
         self, statement: Select[M] | None = None, *, skip: int = 0, limit: int = 100
@@ -146,11 +128,9 @@ class BaseRepository(Generic[M]):
         self._check(set().union(*rows))
         if not rows:
             return []
-        new = insert(self.model).returning(self.model)
-        at_once = {"insertmanyvalues_page_size": len(rows)}
-        found = await self.session.scalars(
-            new, [dict(fields) for fields in rows], execution_options=at_once
-        )
+        new = Insert(self.model).returning(self.model)
+        new = new.execution_options(insertmanyvalues_page_size=len(rows))
+        found = await self.session.scalars(new, [dict(fields) for fields in rows])
         return sorted(found, key=attrgetter(self._key_name))
 
     async def update(self, key: int, fields: Mapping[str, Any]) -> M | None:
@@ -161,11 +141,10 @@ class BaseRepository(Generic[M]):
         if not fields or possible is None:
             return await self.get(key)
         row = getattr(self.model, self._key_name) == possible
-        change = (
-            update(self.model).where(row).values(dict(fields)).returning(self.model)
-        )
+        change = update(self.model).where(row).values(dict(fields))
+        options = {"populate_existing": True}
         return await self.session.scalar(
-            change, execution_options={"populate_existing": True}
+            change.returning(self.model), execution_options=options
         )
 
     async def delete(self, key: int) -> bool:
@@ -179,9 +158,8 @@ class BaseRepository(Generic[M]):
         # it may be there.
         held = identity in self.session.identity_map or self.session.new
         how = {"synchronize_session": "fetch" if held else False}
-        done: Any = await self.session.execute(
-            self._deletion, {"key": possible}, execution_options=how
-        )
+        deletion = self._deletion.execution_options(**how)
+        done: Any = await self.session.execute(deletion, {"key": possible})
         return bool(done.rowcount > 0)
 
     async def exists(self, statement: Select[M] | None = None) -> bool:
@@ -206,9 +184,8 @@ class BaseRepository(Generic[M]):
 
     def _check(self, fields: Iterable[str]) -> None:
         if unknown := set(fields) - self._fields:
-            raise UnknownField(
-                self.model.__name__, unknown, self._fields - self.protected
-            )
+            known = self._fields - self.protected
+            raise UnknownField(self.model.__name__, unknown, known)
         if protected := self.protected.intersection(fields):
             raise ProtectedField(self.model.__name__, protected)
 
@@ -224,9 +201,8 @@ class UserRepository(BaseRepository[User]):
         return await self.session.scalar(select(User).where(User.username == username))
 
     async def get_active_users(self, *, skip: int = 0, limit: int = 100) -> list[User]:
-        return await self.get_multi(
-            select(User).where(User.is_active), skip=skip, limit=limit
-        )
+        active = select(User).where(User.is_active)
+        return await self.get_multi(active, skip=skip, limit=limit)
 
 
 class PostRepository(BaseRepository[Post]):
@@ -254,22 +230,16 @@ class TagRepository(BaseRepository[Tag]):
         A transaction whose view is older than the tag meets a conflict (`is_conflict`):
         above READ COMMITTED, and on SQLite where it has read before. NoResultFound
         where somebody deletes the tag between the two statements."""
-        await self.session.execute(
-            _insert_unless_there(self.session, Tag).values(name=name)
-        )
+        tag = _insert_unless_there(self.session, Tag).values(name=name)
+        await self.session.execute(tag)
         return (await self.session.scalars(select(Tag).where(Tag.name == name))).one()
 
 
 PAYER, PAYEE = bindparam("payer", type_=Integer), bindparam("payee", type_=Integer)
-CHANGE = case(
-    (Account.id == PAYER, -bindparam("amount", type_=BigInteger)),
-    else_=bindparam("amount"),
-)
-MOVE = (
-    update(Account)
-    .where(Account.id.in_((PAYER, PAYEE)))
-    .values(balance=Account.balance + CHANGE)
-)
+AMOUNT = bindparam("amount", type_=BigInteger)
+CHANGE = case((Account.id == PAYER, -AMOUNT), else_=AMOUNT)
+THE_TWO = update(Account).where(Account.id.in_((PAYER, PAYEE)))
+MOVE = THE_TWO.values(balance=Account.balance + CHANGE).returning(Account)
 """Made once: to build such a statement takes as long as to send it."""
 
 
@@ -288,13 +258,12 @@ class AccountRepository(BaseRepository[Account]):
         of all their accounts comes first. FOR NO KEY UPDATE: whoever adds a row that
         points to an account need not wait. SQLite has no locks on rows: there the whole
         transaction has to begin with the write lock."""
-        possible = [
-            number for key in keys if (number := self._possible(key)) is not None
-        ]
+        possible = [key for key in map(self._possible, keys) if key is not None]
         rows = select(Account).where(Account.id.in_(possible)).order_by(Account.id)
         rows = rows.with_for_update(key_share=True)
-        options = {"populate_existing": True}
-        found = await self.session.scalars(rows, execution_options=options)
+        found = await self.session.scalars(
+            rows.execution_options(populate_existing=True)
+        )
         return {account.id: account for account in found}
 
     async def move(self, payer: int, payee: int, amount: int) -> None:
@@ -302,9 +271,7 @@ class AccountRepository(BaseRepository[Account]):
         session show it."""
         values = {"payer": payer, "payee": payee, "amount": amount}
         options = {"populate_existing": True, "synchronize_session": False}
-        await self.session.scalars(
-            MOVE.returning(Account), values, execution_options=options
-        )
+        await self.session.scalars(MOVE, values, execution_options=options)
 
 
 class TransferRepository(BaseRepository[Transfer]):
@@ -316,9 +283,8 @@ class TransferRepository(BaseRepository[Transfer]):
         self, terms: Mapping[str, int], key: str | None
     ) -> Transfer | None:
         """The new line; None where this payer has used the key before."""
-        line = _insert_unless_there(self.session, Transfer).values(
-            **terms, idempotency_key=key
-        )
+        line = _insert_unless_there(self.session, Transfer)
+        line = line.values(**terms, idempotency_key=key)
         return await self.session.scalar(line.returning(Transfer))
 
     async def get_by_key(self, payer: int, key: str) -> Transfer | None:

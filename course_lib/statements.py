@@ -6,18 +6,8 @@ or loses rows unseen."""
 
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Alias,
-    ColumnElement,
-    FromClause,
-    Join,
-    Select,
-    Table,
-    func,
-    inspect,
-    literal,
-    select,
-)
+from sqlalchemy import Alias, ColumnElement, FromClause, Join, Table, func, inspect
+from sqlalchemy.sql import Select, literal, select
 from sqlalchemy.sql.expression import FunctionElement, SelectBase
 
 from course_lib.errors import StatementRefused
@@ -25,15 +15,14 @@ from course_lib.errors import StatementRefused
 T = TypeVar("T")
 
 CLAUSES = {
-    **dict.fromkeys(
-        ("_limit_clause", "_offset_clause", "_fetch_clause"), "LIMIT or OFFSET"
-    ),
-    **dict.fromkeys(("_distinct", "_distinct_on"), "DISTINCT"),
-    **dict.fromkeys(("_group_by_clauses", "_having_criteria"), "GROUP BY or HAVING"),
-    **dict.fromkeys(("_prefixes", "_suffixes"), "plain text"),
+    "LIMIT or OFFSET": ("_limit_clause", "_offset_clause", "_fetch_clause"),
+    "DISTINCT": ("_distinct", "_distinct_on"),
+    "GROUP BY or HAVING": ("_group_by_clauses", "_having_criteria"),
+    "plain text": ("_prefixes", "_suffixes"),
 }
 COUNT = func.count()
 """Made once: to build it takes longer than all else in the statement."""
+PLAIN_TEXT = ("textclause", "textual_label_reference")
 ONE_VALUE_A_ROW = {"lower", "upper", "length", "abs", "coalesce"}
 """Functions to sort by. Another may give one value for all rows, or a new one each
 time."""
@@ -50,40 +39,29 @@ def check_listing(statement: Select[Any], *keys: ColumnElement[Any]) -> Any:
         )
     selected = statement.column_descriptions
     if len(selected) != 1 or selected[0]["expr"] is not selected[0].get("entity"):
-        raise StatementRefused(
-            "it selects something other than one model", "write select(Model)"
-        )
-    for clause in CLAUSES.keys() & vars(statement).keys():
-        if getattr(statement, clause) is not getattr(Select, clause):
-            raise StatementRefused(
-                f"it has {CLAUSES[clause]}",
-                "put that into a subquery: where(Model.id.in_(…))",
-            )
+        reason = "it selects something other than one model"
+        raise StatementRefused(reason, "write select(Model)")
+    for told, clauses in CLAUSES.items():
+        if any(getattr(statement, n) is not getattr(Select, n) for n in clauses):
+            instead = "put that into a subquery: where(Model.id.in_(…))"
+            raise StatementRefused(f"it has {told}", instead)
     order = [*keys, *statement._order_by_clauses]
     for part in order:
         _check_order(part)
     if _each_row_once(statement, inspect(selected[0]["entity"]).selectable, order):
         return selected[0]["entity"]
-    raise StatementRefused(
-        "it may repeat a row",
-        "reach other tables by .any(), .has() or join(Post.author)",
-    )
+    instead = "reach other tables by .any(), .has() or join(Post.author)"
+    raise StatementRefused("it may repeat a row", instead)
 
 
 def _check_order(part: Any) -> None:
-    if part.__visit_name__ in ("textclause", "textual_label_reference") or getattr(
-        part, "is_literal", False
-    ):
-        raise StatementRefused(
-            f"its order is plain text, {str(part)!r}", "write Model.column"
-        )
-    if (
-        isinstance(part, FunctionElement)
-        and getattr(part, "name", "") not in ONE_VALUE_A_ROW
-    ):
-        raise StatementRefused(
-            f"its order calls {part}", "sort by columns, or by a subquery that calls it"
-        )
+    if part.__visit_name__ in PLAIN_TEXT or getattr(part, "is_literal", False):
+        reason = f"its order is plain text, {str(part)!r}"
+        raise StatementRefused(reason, "write Model.column")
+    called = getattr(part, "name", "") if isinstance(part, FunctionElement) else None
+    if called is not None and called not in ONE_VALUE_A_ROW:
+        instead = "sort by columns, or by a subquery that calls it"
+        raise StatementRefused(f"its order calls {part}", instead)
     for inner in () if isinstance(part, SelectBase) else part.get_children():
         _check_order(inner)
 
@@ -94,41 +72,31 @@ def _each_row_once(statement: Select[Any], table: FromClause, order: list[Any]) 
     known = _tables(table)
     for right, on, left, flags in statement._setup_joins:
         step: Any = right if on is None else on
-        by_key = getattr(
-            getattr(step, "property", None), "_use_get", False
-        )  # SQLAlchemy's word for it
+        # By primary key; `_use_get` is SQLAlchemy's word for it.
+        by_key = getattr(getattr(step, "property", None), "_use_get", False)
         if not by_key or left is not None or flags["full"]:
             return False
         joined = _tables(step.entity.selectable if on is None else right)
-        if not joined or not known.issuperset(
-            step._parententity.selectable._from_objects
-        ):
+        begun = step._parententity.selectable._from_objects
+        if not joined or not known.issuperset(begun):
             return False
         known |= joined
-    parts = (
-        *statement._raw_columns,
-        *statement._from_obj,
-        *statement._where_criteria,
-        *order,
-    )
+    parts = [*statement._raw_columns, *statement._from_obj, *order]
+    parts += statement._where_criteria
     return known.issuperset(source for part in parts for source in part._from_objects)
 
 
 def _tables(source: Any) -> set[FromClause]:
     """The tables of a plain source; of a subquery nobody knows what it repeats, so it
     has none here."""
-    plain = isinstance(
-        source.element if isinstance(source, Alias) else source, Table | Join
-    )
-    return {*source._from_objects} if plain else set()
+    element = source.element if isinstance(source, Alias) else source
+    return {*source._from_objects} if isinstance(element, Table | Join) else set()
 
 
 def primary_key(entity: Any) -> list[Any]:
     mapper = inspect(entity).mapper
-    return [
-        getattr(entity, mapper.get_property_by_column(column).key)
-        for column in mapper.primary_key
-    ]
+    names = [mapper.get_property_by_column(each).key for each in mapper.primary_key]
+    return [getattr(entity, name) for name in names]
 
 
 def in_total_order(statement: Select[T]) -> Select[T]:
@@ -146,6 +114,5 @@ def count_of(statement: Select[Any], *, cap: int | None = None) -> Select[int]:
     counted._for_update_arg = None  # PostgreSQL locks no rows that it counts
     if cap is None:
         return counted
-    return select(COUNT).select_from(
-        counted.with_only_columns(literal(1)).limit(cap + 1).subquery()
-    )
+    at_most = counted.with_only_columns(literal(1)).limit(cap + 1).subquery()
+    return select(COUNT).select_from(at_most)
