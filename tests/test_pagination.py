@@ -577,22 +577,23 @@ async def test_a_deep_page_costs_what_the_first_one_costs(session: AsyncSession,
 
 
 async def fill(session: AsyncSession, count: int) -> None:
-    """Samples of which a quarter have no gap; no more than four share a value."""
+    """Samples of which a quarter have no gap; four share a value, and lie far apart."""
     await session.run_sync(lambda sync: SampleBase.metadata.create_all(sync.connection()))
     chance = random.Random(5)
     common = sample(chance)
-    some = range(count // 2)
-    await session.execute(
-        insert(Sample),
-        [
-            common
-            | {
-                "seen_at": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=chance.choice(some)),
-                "gap": None if chance.random() < 0.25 else chance.choice(some),
-            }
-            for _ in range(count)
-        ],
-    )
+    minutes, gaps = (chance.sample(range(count), count // 4) for _ in range(2))
+    some = [
+        common
+        | {
+            "seen_at": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute),
+            "gap": None if chance.random() < 0.25 else gap,
+        }
+        for minute, gap in zip(minutes, gaps, strict=True)
+    ]
+    await session.execute(insert(Sample), some)
+    columns = [column for column in Sample.__table__.columns if not column.primary_key]
+    for _ in range(2):
+        await session.execute(insert(Sample).from_select(columns, select(*columns)))
 
 
 async def work(session: AsyncSession, keyset: Keyset[Any], backwards: bool, values: tuple[Any, ...]) -> int:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import URL, NullPool
@@ -32,6 +33,15 @@ def database_url(setting: str | None = None) -> URL:
         if setting == "postgres"
         else settings.database_url(setting)
     )
+
+
+def fresh_copy(prepared: URL) -> URL:
+    """A fresh database with all that is in `prepared`, one of this process's own, to which nobody is connected."""
+    if prepared.get_backend_name() == "postgresql":
+        return postgres.shared().create_database(template=prepared.database)
+    url = fresh_url("sqlite")
+    shutil.copyfile(str(prepared.database), str(url.database))
+    return url
 
 
 def fresh_url(setting: str | None = None) -> URL:
@@ -87,8 +97,9 @@ def _told(error: Exception) -> str:
 
 def _own_folder() -> Path:
     """A new folder that is deleted with this process; one whose process was killed is deleted now."""
+    ended = cache(lambda process: not is_alive(process))  # one process may have many folders
     for left in Path(tempfile.gettempdir()).glob("course-*_*-*"):
-        if not is_alive(left.name.split("-")[1]):
+        if ended(left.name.split("-")[1]):
             shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"course-{identity(os.getpid())}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

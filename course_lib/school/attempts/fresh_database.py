@@ -1,17 +1,19 @@
 """A fresh database for each attempt, with the sample people and, before them, strangers where the rows are hidden."""
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import URL, NullPool, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from course_lib.db import Base, create_engine
-from course_lib.lab.databases import fresh_url
+from course_lib.lab.databases import fresh_copy, fresh_url
 from course_lib.lab.people import FIRST_POST_AT, PASSWORD_HASH, add_people
+from course_lib.lab.postgres import PostgresUnavailable
 from course_lib.models import Post, User
 from course_lib.school.attempts.attempt import Attempt
 
@@ -29,12 +31,11 @@ async def attempting(
     kind: type[Attempt] = Attempt,
 ) -> AsyncIterator[Attempt]:
     """An attempt on a fresh database; afterwards nothing of it is left, no connection and no task."""
-    engine = create_engine(fresh_url(database), pool_size=20)
+    engine = create_engine(await _filled(database, hidden=hidden), pool_size=20)
     tasks, threads = asyncio.all_tasks(), _driver_threads()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_end_threads, threads)
         stack.push_async_callback(engine.dispose)
-        await _fill(engine, hidden=hidden)
         attempt = kind(answer, engine, blocks, hidden=hidden)
         stack.push_async_callback(attempt.close)
         stack.push_async_callback(end_tasks, tasks)
@@ -70,12 +71,22 @@ async def _end_threads(before: set[threading.Thread]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def _fill(engine: AsyncEngine, *, hidden: bool) -> None:
+PREPARED: dict[tuple[str, bool, int], URL] = {}
+"""What this process copies for each attempt: that costs less than to write the rows anew."""
+
+
+async def _filled(database: str, *, hidden: bool) -> URL:
+    key = (database, hidden, os.getpid())
+    with suppress(KeyError, OSError, PostgresUnavailable):  # it may be gone, as temporary files go
+        return fresh_copy(PREPARED[key])
+    engine = create_engine(fresh_url(database), poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
         if hidden:
             await _add_strangers(connection)
         await add_people(connection)
+    PREPARED[key] = engine.url
+    return fresh_copy(engine.url)
 
 
 async def _add_strangers(connection: AsyncConnection) -> None:
