@@ -261,9 +261,8 @@ class AccountRepository(BaseRepository[Account]):
         possible = [key for key in map(self._possible, keys) if key is not None]
         rows = select(Account).where(Account.id.in_(possible)).order_by(Account.id)
         rows = rows.with_for_update(key_share=True)
-        found = await self.session.scalars(
-            rows.execution_options(populate_existing=True)
-        )
+        options = {"populate_existing": True}
+        found = await self.session.scalars(rows, execution_options=options)
         return {account.id: account for account in found}
 
     async def move(self, payer: int, payee: int, amount: int) -> None:
