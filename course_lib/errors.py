@@ -18,10 +18,8 @@ class DatabaseNotUnderstood(CourseError):
     """Shows the setting up to the first sign behind which a password may stand."""
 
     def __init__(self, setting: str, reason: str) -> None:
-        self.shown, self.reason = (
-            re.sub(r"(?s)(://|[:/@?]).*", r"\1***", setting),
-            reason,
-        )
+        self.shown = re.sub(r"(?s)(://|[:/@?]).*", r"\1***", setting)
+        self.reason = reason
         super().__init__(
             f"COURSE_DATABASE is {self.shown!r}: {reason}. Accepted are 'sqlite', "
             "'postgres', or an async SQLAlchemy URL such as "
@@ -80,13 +78,9 @@ class ProtectedField(CourseError):
 class OutOfRange(CourseError):
     def __init__(self, name: str, value: object, lowest: int, highest: int) -> None:
         self.name, self.value, self.lowest, self.highest = name, value, lowest, highest
-        # numpy's int64 and True are whole numbers too, and not what is asked for.
-        kind = (
-            ", as an int"
-            if hasattr(value, "__index__") and type(value) is not int
-            else ""
-        )
-        wanted = f"it must be a whole number from {lowest} to {highest}{kind}"
+        wanted = f"it must be a whole number from {lowest} to {highest}"
+        if hasattr(value, "__index__") and type(value) is not int:
+            wanted += ", as an int"  # numpy's int64 and True are whole numbers too
         super().__init__(f"{name} is {_shown(value)}; {wanted}")
 
     @classmethod

@@ -33,9 +33,8 @@ def database_url(setting: str | None = None) -> URL:
     if setting == "sqlite":
         return URL.create("sqlite+aiosqlite", database=str(SQLITE_FILE))
     if setting == "postgres":
-        raise DatabaseNotUnderstood(
-            setting, "its server is started by `course serve` and by the lessons"
-        )
+        reason = "its server is started by `course serve` and by the lessons"
+        raise DatabaseNotUnderstood(setting, reason)
     try:
         url = make_url(setting)
         dialect = url.get_dialect().get_async_dialect_cls(url)
@@ -43,17 +42,14 @@ def database_url(setting: str | None = None) -> URL:
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise DatabaseNotUnderstood(setting, "it names no database we know") from None
     except ImportError as missing:
-        raise DatabaseNotUnderstood(
-            setting, f"{missing.name} is not installed"
-        ) from None
+        reason = f"{missing.name} is not installed"
+        raise DatabaseNotUnderstood(setting, reason) from None
     if sslmode := url.query.get("sslmode"):  # libpq's word; asyncpg calls it ssl
-        url = url.difference_update_query(["sslmode"]).update_query_dict(
-            {"ssl": sslmode}
-        )
+        url = url.difference_update_query(["sslmode"])
+        url = url.update_query_dict({"ssl": sslmode})
     if not dialect.is_async:
-        raise DatabaseNotUnderstood(
-            setting, f"the driver of {url.drivername!r} is not async"
-        )
+        reason = f"the driver of {url.drivername!r} is not async"
+        raise DatabaseNotUnderstood(setting, reason)
     return url
 
 
@@ -89,16 +85,10 @@ class Timeouts:
 def timeouts() -> Timeouts:
     """COURSE_LOCK_TIMEOUT, COURSE_STATEMENT_TIMEOUT, COURSE_POOL_TIMEOUT,
     COURSE_IDLE_IN_TRANSACTION_TIMEOUT, or defaults. Raises SettingNotUnderstood."""
-    variables = {
-        each.name: f"COURSE_{each.name.upper()}_TIMEOUT" for each in fields(Timeouts)
-    }
-    return Timeouts(
-        **{
-            name: _seconds(said)
-            for name, said in variables.items()
-            if os.environ.get(said)
-        }
-    )
+    names = [each.name for each in fields(Timeouts)]
+    variables = {name: f"COURSE_{name.upper()}_TIMEOUT" for name in names}
+    said = {name: each for name, each in variables.items() if os.environ.get(each)}
+    return Timeouts(**{name: _seconds(each) for name, each in said.items()})
 
 
 def _seconds(variable: str) -> float:
