@@ -29,7 +29,7 @@ class Patience:
     @property
     def over(self) -> bool:
         passed, worked = time.monotonic() - self._began, time.process_time() - self._worked
-        still_at_work = passed / 20 < worked < PATIENCE / 2
+        still_at_work = passed / 50 < worked < PATIENCE / 2
         return passed >= (PATIENCE * SLOW if still_at_work else PATIENCE)
 
 
