@@ -20,6 +20,9 @@ from course_lib.services import feed
 from course_lib.settings import cursor_secret, database_url, timeouts
 
 STATUS: dict[type[errors.CourseError], int] = {
+    errors.LoginRefused: 401,
+    errors.NotLoggedIn: 401,
+    errors.NotAllowed: 403,
     errors.NotFound: 404,
     **dict.fromkeys(
         (errors.AlreadyExists, errors.InUse, errors.InsufficientFunds), 409
@@ -37,9 +40,7 @@ STATUS: dict[type[errors.CourseError], int] = {
     errors.Conflict: 503,
 }
 
-OPEN_TO_ALL = """Nobody logs in yet: whoever reaches this application may read and
-change everything in it. How to mend that:
-https://fastapi.tiangolo.com/tutorial/security/"""
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
 def create_app(engine: AsyncEngine | None = None) -> FastAPI:
@@ -54,14 +55,12 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
         await engine.dispose()
 
     # Its pages ask no other host for their parts.
-    app = FastAPIOffline(
-        docs_url=None, title="Course", description=OPEN_TO_ALL, lifespan=lifespan
-    )
+    app = FastAPIOffline(docs_url=None, title="Course", lifespan=lifespan)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.state.sessions = create_session_factory(engine)
     app.state.feed = feed(secret)
-    for router in (routers.users, routers.posts, routers.transfers):
-        app.include_router(router)
+    app.include_router(routers.public)
+    app.include_router(routers.private)
     app.add_middleware(head_like_get)
     app.add_exception_handler(errors.CourseError, _answer_course_error)
     app.add_exception_handler(RequestValidationError, _answer_bad_request)
@@ -98,12 +97,8 @@ def head_like_get(app: Any) -> Any:
 
 
 def _problem(status: int, detail: str, **more: Any) -> JSONResponse:
-    headers = {"Retry-After": "1"} if status == 503 else None
-    return JSONResponse(
-        Problem(detail=detail, **more).model_dump(exclude_defaults=True),
-        status,
-        headers,
-    )
+    body = Problem(detail=detail, **more).model_dump(exclude_defaults=True)
+    return JSONResponse(body, status, HEADERS.get(status))
 
 
 async def _answer_course_error(request: Request, error: Any) -> JSONResponse:

@@ -28,6 +28,7 @@ FLOORS = (
     "live_changes",
     "outbox",
     "security",
+    "access",
     "schemas",
     "services",
     "dependencies",
