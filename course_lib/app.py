@@ -24,22 +24,17 @@ STATUS: dict[type[errors.CourseError], int] = {
     errors.NotLoggedIn: 401,
     errors.NotAllowed: 403,
     errors.NotFound: 404,
-    **dict.fromkeys(
-        (errors.AlreadyExists, errors.InUse, errors.InsufficientFunds), 409
-    ),
-    **dict.fromkeys(
-        (
-            errors.SameAccount,
-            errors.OutOfRange,
-            errors.UnknownField,
-            errors.ProtectedField,
-        ),
-        422,
-    ),
-    **dict.fromkeys((errors.InvalidCursor, errors.KeyReused), 422),
+    errors.AlreadyExists: 409,
+    errors.InUse: 409,
+    errors.InsufficientFunds: 409,
+    errors.SameAccount: 422,
+    errors.OutOfRange: 422,
+    errors.UnknownField: 422,
+    errors.ProtectedField: 422,
+    errors.InvalidCursor: 422,
+    errors.KeyReused: 422,
     errors.Conflict: 503,
 }
-
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
@@ -72,16 +67,14 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
 async def _docs() -> HTMLResponse:
     """Swagger UI, with its language told to whoever reads it aloud; relative addresses
     hold behind any proxy."""
-    files = {
-        "js": "swagger-ui-bundle.js",
-        "css": "swagger-ui.css",
-        "favicon": "favicon.png",
-    }
-    parts: Any = {
-        f"swagger_{part}_url": f"static-offline-docs/{file}"
-        for part, file in files.items()
-    }
-    page = get_swagger_ui_html(openapi_url="./openapi.json", title="Course", **parts)
+    parts = "static-offline-docs"
+    page = get_swagger_ui_html(
+        openapi_url="./openapi.json",
+        title="Course",
+        swagger_js_url=f"{parts}/swagger-ui-bundle.js",
+        swagger_css_url=f"{parts}/swagger-ui.css",
+        swagger_favicon_url=f"{parts}/favicon.png",
+    )
     return HTMLResponse(bytes(page.body).replace(b"<html>", b'<html lang="en">', 1))
 
 

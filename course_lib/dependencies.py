@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.access import user_of
 from course_lib.db import READ_ONLY
-from course_lib.errors import NotLoggedIn
 from course_lib.models import User
 from course_lib.services import PostService, TransferService, UserService
 from course_lib.transactions import retry, unit_of_work
@@ -56,26 +55,14 @@ async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-Bearer = Annotated[
-    HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))
-]
+Bearer = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 
 
-async def get_token(sent: Bearer) -> str:
-    """What stands behind `Authorization: Bearer`. Raises NotLoggedIn."""
-    if sent is None:
-        raise NotLoggedIn
-    return sent.credentials
-
-
-Token = Annotated[str, Depends(get_token)]
-
-
-async def get_current_user(request: Request, token: Token) -> User:
+async def get_current_user(request: Request, bearer: Bearer) -> User:
     """Whoever asks, in a short read of its own: before the request is known to be
     somebody's, it waits for no lock and holds none. Raises NotLoggedIn."""
     async with request.app.state.sessions(execution_options=READ_ONLY) as session:
-        return await user_of(session, token)
+        return await user_of(session, bearer.credentials)
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]

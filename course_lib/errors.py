@@ -60,7 +60,7 @@ class LoginRefused(CourseError):
 
 class NotLoggedIn(CourseError):
     def __init__(self) -> None:
-        super().__init__("log in first: this token is missing, unknown or too old")
+        super().__init__("log in first: this token opens nothing, or not any more")
 
 
 class NotAllowed(CourseError):

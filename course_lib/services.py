@@ -113,16 +113,11 @@ class TransferService:
         self.session = session
 
     async def transfer(
-        self,
-        wanted: TransferCreate,
-        *,
-        key: str | None = None,
-        owner_id: int | None = None,
+        self, wanted: TransferCreate, *, key: str | None = None, by: int | None = None
     ) -> Transfer:
-        """Raises what `transfer_funds` raises."""
-        return await transfer_funds(
-            self.session, **wanted.model_dump(), key=key, owner_id=owner_id
-        )
+        """`by` is the user who pays. Raises what `transfer_funds` raises."""
+        terms = wanted.model_dump() | {"key": key, "owner_id": by}
+        return await transfer_funds(self.session, **terms)
 
 
 def _found(user: User | None, key: object) -> User:
