@@ -34,7 +34,7 @@ async def log_in(
     for everybody. A user who was changed meanwhile is refused. Keeps a better hash."""
     async with sessions(execution_options=READ_ONLY) as session:
         user = await UserRepository(session).get_by_email(email)
-    known = user and user.hashed_password
+    known = user.hashed_password if user else None
     fits, better = await verify_and_renew(password, known)
     if user is None or not fits:
         raise LoginRefused
