@@ -92,17 +92,17 @@ REFUSED = {
 
 
 @pytest.fixture
-def checks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """One entry for each time that Argon2 checks a password."""
-    checked: list[bool] = []
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hash of each check of a password that Argon2 makes."""
+    hashes: list[str] = []
     usual = Argon2Hasher.verify
 
-    def verify(self: Argon2Hasher, *given: Any) -> bool:
-        checked.append(usual(self, *given))
-        return checked[-1]
+    def verify(self: Argon2Hasher, password: str, hashed: str) -> bool:
+        hashes.append(hashed)
+        return usual(self, password, hashed)
 
     monkeypatch.setattr(Argon2Hasher, "verify", verify)
-    return checked
+    return hashes
 
 
 async def test_whoever_is_refused_hears_the_same_words_and_leaves_no_row(
@@ -121,14 +121,14 @@ async def test_whoever_is_refused_hears_the_same_words_and_leaves_no_row(
 
 @pytest.mark.parametrize("case", [*REFUSED, "known"])
 async def test_one_password_is_checked_whoever_asks(
-    sessions: Sessions, checks: list[bool], case: str
+    engine: AsyncEngine, sessions: Sessions, checked: list[str], case: str
 ) -> None:
     try:
         await log_in(sessions, *REFUSED.get(case, (MIRA, PASSWORD)))
     except LoginRefused:
         assert case != "known"
 
-    assert len(checks) == 1
+    assert checked == [security.NOBODYS_HASH if case == "unknown" else await hash_of(engine, 1)]
 
 
 def test_nobodys_hash_costs_what_a_new_hash_costs_and_fits_nothing() -> None:

@@ -86,6 +86,7 @@ async def test_a_client_is_who_it_says_and_an_administrator_may_more(engine: Asy
     assert asked[2].json()["items"][0] == asked[0].json()
 
 
+@with_people
 async def test_every_post_has_one_to_three_tags(engine: AsyncEngine) -> None:
     counts = select(func.count()).select_from(Post).outerjoin(post_tags).group_by(Post.id)
     async with engine.connect() as connection:
