@@ -43,7 +43,8 @@ private = APIRouter(
 
 @public.post("/login", **_gives(201, schemas.LoginResponse, 400, 401))
 async def log_in(request: Request, wanted: schemas.Login) -> schemas.LoginResponse:
-    """The token goes into a header of each request: `Authorization: Bearer <token>`."""
+    """The token goes into a header of each request: `Authorization: Bearer <token>`.
+    The padlock on the page of documentation puts it there."""
     sessions, password = request.app.state.sessions, wanted.password.get_secret_value()
     token = await access.log_in(sessions, wanted.email, password)
     return schemas.LoginResponse(token=token)
