@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from course_lib.errors import NotFound
 from course_lib.models import Post
@@ -47,8 +48,10 @@ async def _my_own(attempt: Attempt, me: int) -> int:
     """How many statements it took."""
     key = await _post_of(attempt, me, published=False)
     async with attempt.sessions() as session:
-        got = await attempt.call(session, me, key)
+        got = await attempt.call(session, me, key, expected=(NotFound,))
     called = f"`{attempt.name}(session, {me}, {key})`, for one of the user's own drafts,"
+    if isinstance(got, NotFound):
+        raise attempt.not_yet("the author refused", f"{called} says: {got}.")
     attempt.require(got is not None, "nothing returned", f"{called} returned None.")
     attempt.require(
         isinstance(got, Post) and got.id == key, "not the draft", f"{called} returned {shown(got)}."
@@ -78,8 +81,10 @@ async def _refused(attempt: Attempt, me: int, key: int, what: str) -> NotFound:
     )
     if isinstance(got, NotFound):
         return got
-    if what == "does not exist" or isinstance(got, AttributeError | TypeError):
-        raise attempt.not_yet("a missing post crashes", f"{called} ended with {told(got)}.")
+    if what == "does not exist":
+        crash = isinstance(got, AttributeError | TypeError | LookupError | SQLAlchemyError)
+        name = "a missing post crashes" if crash else "another error raised"
+        raise attempt.not_yet(name, f"{called} ended with {told(got)}. NotFound was asked for.")
     raise attempt.not_yet(
         "existence leaks",
         f"{called} ended with {told(got)}. For a post that does not exist it is NotFound: who tries the numbers one "

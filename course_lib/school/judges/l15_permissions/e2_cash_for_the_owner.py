@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import func, select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.util.concurrency import await_
 
 from course_lib.db import is_conflict
@@ -98,7 +98,10 @@ async def _nobody_else(attempt: Attempt, me: int, foreign: int) -> None:
         f"{called} returned {shown(nobodys)}, and no error.",
     )
     if not isinstance(nobodys, NotFound):
-        raise attempt.not_yet("a missing account crashes", f"{called} ended with {told(nobodys)}.")
+        crash = isinstance(nobodys, AttributeError | TypeError | LookupError | SQLAlchemyError)
+        both = "one error for both" if isinstance(nobodys, InsufficientFunds) else "another error raised"
+        name = "a missing account crashes" if crash else both
+        raise attempt.not_yet(name, f"{called} ended with {told(nobodys)}. NotFound was asked for.")
     attempt.require(
         str(nobodys) == str(NotFound("Account", missing)),
         "other facts in the error",

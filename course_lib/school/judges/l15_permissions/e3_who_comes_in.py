@@ -58,9 +58,12 @@ async def _let_in(attempt: Attempt, seen: Hashes, username: str, name: str) -> s
     got = await _call(attempt, seen, name, PASSWORD, LoginRefused, IntegrityError)
     called = f"`{attempt.name}(sessions, {name!r}, …)`, with the right password,"
     if isinstance(got, IntegrityError):
-        there = violated_constraint(got) == "uq_login_tokens_token_hash"
+        names = {
+            "uq_login_tokens_token_hash": "a token to be guessed",
+            "users.hashed_password": "good hash lost",
+        }
         raise attempt.not_yet(
-            "a token to be guessed" if there else "row refused", f"{called} ended with {told(got)}."
+            names.get(violated_constraint(got), "row refused"), f"{called} ended with {told(got)}."
         )
     if isinstance(got, LoginRefused):
         if name == username:
@@ -164,7 +167,8 @@ async def _refused(attempt: Attempt, seen: Hashes, username: str) -> None:
             f"{called} returned {shown(got)}. LoginRefused was asked for.",
         )
         if isinstance(got, AttributeError | TypeError):
-            raise attempt.not_yet("an unknown name crashes", f"{called} ended with {told(got)}.")
+            name = "an unknown name crashes" if "nobody" in kind else "another error raised"
+            raise attempt.not_yet(name, f"{called} ended with {told(got)}.")
         attempt.require(
             type(got) is LoginRefused,
             "refusal tells why",

@@ -32,7 +32,7 @@ async def give_logins(attempt: Attempt, user: int, *tokens: str, days: int = 3) 
 
 
 async def logins_of(attempt: Attempt, user: int) -> Sequence[Any]:
-    """What is committed, the oldest first."""
+    """What is committed, the oldest first: each hash, and until when it lasts."""
     mine = select(LoginToken.token_hash, LoginToken.expires_at).where(LoginToken.user_id == user)
     return await attempt.rows(mine.order_by(LoginToken.id))
 
