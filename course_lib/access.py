@@ -38,18 +38,16 @@ async def log_in(
     fits, better = await verify_and_renew(password, known)
     if user is None or not fits:
         raise LoginRefused
-    unchanged = select(User).where(
-        User.id == user.id, User.hashed_password == known, User.is_active
-    )
+    unchanged = select(User).where(User.id == user.id, User.hashed_password == known)
+    # Locked, so that no change of the password misses the login made here.
+    locked = unchanged.where(User.is_active).with_for_update(key_share=True)
     async with unit_of_work(sessions) as session:
-        # Locked, so that no change of the password misses the login made here.
-        user = await session.scalar(unchanged.with_for_update(key_share=True))
-        if user is None:
+        if (user := await session.scalar(locked)) is None:
             raise LoginRefused
         user.hashed_password = better or user.hashed_password
-        token, until = secrets.token_urlsafe(32), datetime.now(UTC) + LOGIN_LASTS
+        token, end = secrets.token_urlsafe(32), datetime.now(UTC) + LOGIN_LASTS
         session.add(
-            LoginToken(user_id=user.id, token_hash=_hash(token), expires_at=until)
+            LoginToken(user_id=user.id, token_hash=_hash(token), expires_at=end)
         )
     return token
 
@@ -58,16 +56,14 @@ async def user_of(session: AsyncSession, token: str) -> User:
     """Whoever logged in with it, if active still. One statement. Raises NotLoggedIn."""
     whose = select(User).join(LoginToken).where(LoginToken.token_hash == _hash(token))
     in_time = LoginToken.expires_at > utc_now()
-    user = await session.scalar(whose.where(in_time, User.is_active))
-    if user is None:
+    if (user := await session.scalar(whose.where(in_time, User.is_active))) is None:
         raise NotLoggedIn
     return user
 
 
 async def log_out(session: AsyncSession, token: str) -> None:
-    await session.execute(
-        delete(LoginToken).where(LoginToken.token_hash == _hash(token))
-    )
+    login = delete(LoginToken).where(LoginToken.token_hash == _hash(token))
+    await session.execute(login)
 
 
 async def log_out_everywhere(
