@@ -3,12 +3,12 @@
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from course_lib.errors import NotFound
 from course_lib.models import Post
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
+from course_lib.school.judges.l15_permissions.refusals import CRASHES, ON_PURPOSE, crash_named
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.returned_lists import shown
 
@@ -41,7 +41,8 @@ async def _post_of(attempt: Attempt, author: int, *, published: bool) -> int:
 
 async def _ask(attempt: Attempt, me: int, key: int) -> Any:
     async with attempt.sessions() as session:
-        return await attempt.call(session, me, key, expected=(Exception,))
+        with crash_named("a missing post crashes"):
+            return await attempt.call(session, me, key, expected=ON_PURPOSE)
 
 
 async def _my_own(attempt: Attempt, me: int) -> int:
@@ -82,8 +83,7 @@ async def _refused(attempt: Attempt, me: int, key: int, what: str) -> NotFound:
     if isinstance(got, NotFound):
         return got
     if what == "does not exist":
-        crash = isinstance(got, AttributeError | TypeError | LookupError | SQLAlchemyError)
-        name = "a missing post crashes" if crash else "another error raised"
+        name = "a missing post crashes" if isinstance(got, CRASHES) else "another error raised"
         raise attempt.not_yet(name, f"{called} ended with {told(got)}. NotFound was asked for.")
     raise attempt.not_yet(
         "existence leaks",
@@ -126,7 +126,7 @@ async def _already_loaded(attempt: Attempt, me: int, foreign: int) -> None:
     """As in a request that has read the list of all posts before."""
     async with attempt.sessions() as session:
         held = await session.get(Post, foreign)
-        got = await attempt.call(session, me, foreign, expected=(Exception,))
+        got = await attempt.call(session, me, foreign, expected=ON_PURPOSE)
     attempt.require(
         held is not None and isinstance(got, NotFound),
         "asks the session alone",

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import func, select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.util.concurrency import await_
 
 from course_lib.db import is_conflict
@@ -14,6 +14,7 @@ from course_lib.lab.engine_events import listening
 from course_lib.models import Account
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
+from course_lib.school.judges.l15_permissions.refusals import CRASHES, ON_PURPOSE, crash_named
 from course_lib.school.judges.registry import BOTH, judge
 from course_lib.school.stages.bank_accounts import PEOPLE, account_of
 from course_lib.school.stages.races import without_patience
@@ -38,7 +39,8 @@ async def the_owner_alone(attempt: Attempt) -> None:
 
 
 async def _call(attempt: Attempt, me: int, account: int, cents: int) -> Any:
-    got = await attempt.call(attempt.sessions, me, account, cents, expected=(Exception,))
+    with crash_named("a missing account crashes"):
+        got = await attempt.call(attempt.sessions, me, account, cents, expected=ON_PURPOSE)
     if isinstance(got, DBAPIError) and is_conflict(got):
         raise attempt.not_yet(
             "lock asked too late",
@@ -98,9 +100,8 @@ async def _nobody_else(attempt: Attempt, me: int, foreign: int) -> None:
         f"{called} returned {shown(nobodys)}, and no error.",
     )
     if not isinstance(nobodys, NotFound):
-        crash = isinstance(nobodys, AttributeError | TypeError | LookupError | SQLAlchemyError)
         both = "one error for both" if isinstance(nobodys, InsufficientFunds) else "another error raised"
-        name = "a missing account crashes" if crash else both
+        name = "a missing account crashes" if isinstance(nobodys, CRASHES) else both
         raise attempt.not_yet(name, f"{called} ended with {told(nobodys)}. NotFound was asked for.")
     attempt.require(
         str(nobodys) == str(NotFound("Account", missing)),

@@ -21,6 +21,7 @@ from course_lib.school.judges.l15_permissions.hashes_counted import (
     nobody_waits,
 )
 from course_lib.school.judges.l15_permissions.logins import give_password, hash_of, logins_of, stored_hash
+from course_lib.school.judges.l15_permissions.refusals import CRASHES, ON_PURPOSE, crash_named
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.cheap_hashes import CHEAP
 from course_lib.school.stages.returned_lists import shown
@@ -153,7 +154,8 @@ async def _refused(attempt: Attempt, seen: Hashes, username: str) -> None:
     logins = select(func.count(LoginToken.id))
     before, counts, words = await attempt.scalar(logins), dict[str, int](), dict[str, str]()
     for kind, (name, password) in kinds.items():
-        got = await _call(attempt, seen, name, password, Exception)
+        with crash_named("an unknown name crashes"):
+            got = await _call(attempt, seen, name, password, *ON_PURPOSE)
         called = f"With {kind}, `{attempt.name}`"
         added = await attempt.scalar(logins) - before
         if added or isinstance(got, str):
@@ -166,9 +168,8 @@ async def _refused(attempt: Attempt, seen: Hashes, username: str) -> None:
             "no error raised",
             f"{called} returned {shown(got)}. LoginRefused was asked for.",
         )
-        if isinstance(got, AttributeError | TypeError):
-            name = "an unknown name crashes" if "nobody" in kind else "another error raised"
-            raise attempt.not_yet(name, f"{called} ended with {told(got)}.")
+        if isinstance(got, CRASHES):
+            raise attempt.not_yet("an unknown name crashes", f"{called} ended with {told(got)}.")
         attempt.require(
             type(got) is LoginRefused,
             "refusal tells why",

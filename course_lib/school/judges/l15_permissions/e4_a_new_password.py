@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from course_lib.errors import LoginRefused, NotLoggedIn
 from course_lib.lab.faults import power_cut
 from course_lib.school.attempts.attempt import Attempt
@@ -22,6 +20,7 @@ from course_lib.school.judges.l15_permissions.logins import (
     logins_of,
     stored_hash,
 )
+from course_lib.school.judges.l15_permissions.refusals import CRASHES, ON_PURPOSE, crash_named
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.returned_lists import shown
 
@@ -120,7 +119,7 @@ def _logins_ended(attempt: Attempt, called: str, logins: list[str], *, own: str)
 
 async def _wrong_old_one(attempt: Attempt, seen: Hashes, person: Person) -> None:
     before = await person.state()
-    got = await _call(attempt, seen, person.tokens[1], NEW, Exception)
+    got = await _call(attempt, seen, person.tokens[1], NEW, *ON_PURPOSE)
     called = f"`{attempt.name}(sessions, token, old, new)`, with a wrong old password,"
     hashed, logins = await person.state()
     attempt.require(
@@ -154,7 +153,8 @@ async def _not_logged_in(attempt: Attempt, seen: Hashes, person: Person, idle: P
         ("the `token_hash` in place of the token", hash_of(person.tokens[0]), person),
     ):
         before = await whose.state()
-        got = await _call(attempt, seen, token, OLD, Exception)
+        with crash_named("an unknown token crashes"):
+            got = await _call(attempt, seen, token, OLD, *ON_PURPOSE)
         called = f"`{attempt.name}(sessions, token, old, new)`, with {kind} and the right old password,"
         attempt.require(
             await whose.state() == before,
@@ -164,7 +164,7 @@ async def _not_logged_in(attempt: Attempt, seen: Hashes, person: Person, idle: P
         attempt.require(
             isinstance(got, Exception), "no error raised", f"{called} returned {shown(got)}, and no error."
         )
-        if isinstance(got, AttributeError | TypeError | LookupError | SQLAlchemyError):
+        if isinstance(got, CRASHES):
             raise attempt.not_yet("an unknown token crashes", f"{called} ended with {told(got)}.")
         attempt.require(
             isinstance(got, NotLoggedIn),
