@@ -429,6 +429,7 @@ NO_LOGIN: dict[str, Header] = {
 async def test_a_stranger_hears_401_and_how_to_log_in_before_anything_about_the_request(
     client: httpx.AsyncClient,
 ) -> None:
+    """Only a body that is no JSON at all is told of sooner: FastAPI parses it in front of every dependency."""
     for header in NO_LOGIN.values():
         for method, path in (("PATCH", "/users/1"), ("POST", "/transfers"), ("GET", "/users?page=-1")):
             reply = await client.request(method, path, json={"no such": "field"}, headers=header)
