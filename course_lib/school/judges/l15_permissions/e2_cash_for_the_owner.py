@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from inspect import iscoroutine
 from typing import Any
 
 from sqlalchemy import func, select, text, update
@@ -41,6 +42,12 @@ async def the_owner_alone(attempt: Attempt) -> None:
 async def _call(attempt: Attempt, me: int, account: int, cents: int) -> Any:
     with crash_named("a missing account crashes"):
         got = await attempt.call(attempt.sessions, me, account, cents, expected=ON_PURPOSE)
+    for each in vars(got).values() if isinstance(got, InsufficientFunds) else ():
+        if iscoroutine(each):
+            each.close()  # or Python warns of it later
+            raise attempt.not_yet(
+                "missing await", f"`{attempt.name}` tells a coroutine in its InsufficientFunds."
+            )
     if isinstance(got, DBAPIError) and is_conflict(got):
         raise attempt.not_yet(
             "lock asked too late",
