@@ -97,7 +97,7 @@ def test_the_application_serves_rows_of_the_folder_that_one_is_in(installed: Pat
     port = next(filter(port_is_free, range(8200, 8300)))
     words = (str(installed / "course"), "serve", "--port", str(port))
     with started(*words, folder=tmp_path, PYTHONPATH="") as (_, address):
-        site = wait_for(lambda: answer(f"{address}/users"))
+        site = wait_for(lambda: answer(f"{address}/posts"))
     assert site.json()["items"] == []
     assert (tmp_path / "course.db").is_file()
 
