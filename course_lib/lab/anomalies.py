@@ -18,6 +18,7 @@ github.com/ept/hermitage). The last one is from Fekete, O'Neil, O'Neil, "A Read-
 Isolation" (2004).
 """
 
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -40,239 +41,175 @@ START = {1: 10, 2: 20}
 
 @dataclass
 class Run:
-    """What each transaction was given, statement by statement, what was left in the end, and who committed."""
+    """What each transaction was given, statement by statement, what was left in the end, and whether all committed."""
 
     rows: dict[str, list[Rows]]
     left: Rows = field(default_factory=dict)
-    committed: set[str] = field(default_factory=set)
+    all_commit: bool = True
     mistakes: list[DBAPIError] = field(default_factory=list)  # errors that no other transaction has caused
 
     def seen(self, name: str) -> list[int]:
         return [value for rows in self.rows[name] for value in rows.values()]
 
 
+SCRIPTS = """
+dirty write (G0): two change the same two rows, and the end is a mixture
+  A  UPDATE pair SET value = 11 WHERE id = 1
+  B  UPDATE pair SET value = 12 WHERE id = 1
+  A  UPDATE pair SET value = 21 WHERE id = 2
+  A  COMMIT
+  B  UPDATE pair SET value = 22 WHERE id = 2
+  B  COMMIT
+
+aborted read (G1a): one reads what is rolled back
+  A  UPDATE pair SET value = 101 WHERE id = 1
+  B  SELECT id, value FROM pair
+  A  ROLLBACK
+  B  SELECT id, value FROM pair
+  B  COMMIT
+
+intermediate read (G1b): one reads a value that is changed again before the commit
+  A  UPDATE pair SET value = 101 WHERE id = 1
+  B  SELECT id, value FROM pair
+  A  UPDATE pair SET value = 11 WHERE id = 1
+  A  COMMIT
+  B  SELECT id, value FROM pair
+  B  COMMIT
+
+circular reads (G1c): each reads what the other has not committed
+  A  UPDATE pair SET value = 11 WHERE id = 1
+  B  UPDATE pair SET value = 22 WHERE id = 2
+  A  SELECT id, value FROM pair WHERE id = 2
+  B  SELECT id, value FROM pair WHERE id = 1
+  A  COMMIT
+  B  COMMIT
+
+vanishing write (OTV): a third sees what B wrote, and then what was there before
+  A  UPDATE pair SET value = 11 WHERE id = 1
+  A  UPDATE pair SET value = 19 WHERE id = 2
+  B  UPDATE pair SET value = 12 WHERE id = 1
+  A  COMMIT
+  C  SELECT id, value FROM pair WHERE id = 1
+  B  UPDATE pair SET value = 18 WHERE id = 2
+  C  SELECT id, value FROM pair WHERE id = 2
+  B  COMMIT
+  C  SELECT id, value FROM pair WHERE id = 2
+  C  SELECT id, value FROM pair WHERE id = 1
+  C  COMMIT
+
+phantom (PMP): a row appears that was not there before
+  A  SELECT id, value FROM pair WHERE value = 30
+  B  INSERT INTO pair VALUES (3, 30)
+  B  COMMIT
+  A  SELECT id, value FROM pair WHERE value % 3 = 0
+  A  COMMIT
+
+phantom, DELETE (PMP): a DELETE leaves a row that its condition names
+  A  UPDATE pair SET value = value + 10
+  B  DELETE FROM pair WHERE value = 20
+  A  COMMIT
+  B  SELECT id, value FROM pair WHERE value = 20
+  B  COMMIT
+
+lost update (P4): both add one to what they read, and one is added
+  A  SELECT id, value FROM pair WHERE id = 1
+  B  SELECT id, value FROM pair WHERE id = 1
+  A  UPDATE pair SET value = {read[1]} + 1 WHERE id = 1
+  B  UPDATE pair SET value = {read[1]} + 1 WHERE id = 1
+  A  COMMIT
+  B  COMMIT
+
+read skew (G-single): one row is read before a change of both, and one after it
+  A  SELECT id, value FROM pair WHERE id = 1
+  B  UPDATE pair SET value = 12 WHERE id = 1
+  B  UPDATE pair SET value = 18 WHERE id = 2
+  B  COMMIT
+  A  SELECT id, value FROM pair WHERE id = 2
+  A  COMMIT
+
+read skew, conditions (G-single): the same, with a condition in place of a key
+  A  SELECT id, value FROM pair WHERE value % 5 = 0
+  B  UPDATE pair SET value = 12 WHERE value = 10
+  B  COMMIT
+  A  SELECT id, value FROM pair WHERE value % 3 = 0
+  A  COMMIT
+
+read skew, DELETE (G-single): old rows are read, and a DELETE meets the new ones
+  A  SELECT id, value FROM pair WHERE id = 1
+  B  UPDATE pair SET value = 12 WHERE id = 1
+  B  UPDATE pair SET value = 18 WHERE id = 2
+  B  COMMIT
+  A  DELETE FROM pair WHERE value = 20
+  A  COMMIT
+
+write skew (G2-item): each reads both rows and changes one
+  A  SELECT id, value FROM pair
+  B  SELECT id, value FROM pair
+  A  UPDATE pair SET value = 11 WHERE id = 1
+  B  UPDATE pair SET value = 21 WHERE id = 2
+  A  COMMIT
+  B  COMMIT
+
+write skew, conditions (G2): each finds no such row, and adds one
+  A  SELECT id, value FROM pair WHERE value % 3 = 0
+  B  SELECT id, value FROM pair WHERE value % 3 = 0
+  A  INSERT INTO pair VALUES (3, 30)
+  B  INSERT INTO pair VALUES (4, 42)
+  A  COMMIT
+  B  COMMIT
+
+write skew, a reader (G2): C, who only reads, sees that B was first; A had not seen it
+  A  SELECT id, value FROM pair
+  B  UPDATE pair SET value = value + 5 WHERE id = 2
+  B  COMMIT
+  C  SELECT id, value FROM pair
+  C  COMMIT
+  A  UPDATE pair SET value = 0 WHERE id = 1
+  A  COMMIT
+"""
+"""A name, the short name of the literature, and what happens; then the steps in the order of time, each with the
+transaction that does it. `{read[1]}` is what it read last of row 1."""
+
+HAPPENED: dict[str, Callable[[Run], bool]] = {
+    "dirty write": lambda run: run.left in ({1: 11, 2: 22}, {1: 12, 2: 21}),
+    "aborted read": lambda run: 101 in run.seen("B"),
+    "intermediate read": lambda run: 101 in run.seen("B"),
+    "circular reads": lambda run: 22 in run.seen("A") and 11 in run.seen("B"),
+    "vanishing write": lambda run: (of_b := [value in (12, 18) for value in run.seen("C")]) != sorted(of_b),
+    "phantom": lambda run: run.rows["A"] == [{}, {3: 30}],
+    "phantom, DELETE": lambda run: run.all_commit and run.rows["B"][1] != {},
+    "lost update": lambda run: run.all_commit and run.left[1] == 11,
+    "read skew": lambda run: run.seen("A") == [10, 18],
+    "read skew, conditions": lambda run: run.rows["A"] == [START, {1: 12}],
+    "read skew, DELETE": lambda run: run.all_commit and run.rows["A"] == [{1: 10}, {}],
+    "write skew": lambda run: run.all_commit and run.rows["A"][0] == run.rows["B"][0] == START,
+    "write skew, conditions": lambda run: run.all_commit and run.rows["A"][0] == run.rows["B"][0] == {},
+    "write skew, a reader": lambda run: (
+        run.all_commit and [run.rows["A"][0], *run.rows["C"]] == [START, {1: 10, 2: 25}]
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Anomaly:
-    """`script` has a line for each step, in the order of time: whose it is, and the statement."""
+    """Its `steps`: whose each one is, and the statement."""
 
     name: str
     code: str
     meaning: str
-    script: str
-    happened: Callable[[Run], bool]
-
-    @property
-    def steps(self) -> list[tuple[str, str]]:
-        return [(line[0], line[3:]) for line in map(str.strip, self.script.strip().splitlines())]
+    steps: list[tuple[str, str]]
 
     def statements(self, name: str) -> list[str]:
         return [statement for whose, statement in self.steps if whose == name]
 
 
-ANOMALIES = [
-    Anomaly(
-        "dirty write",
-        "G0",
-        "two change the same two rows, and the end is a mixture",
-        """
-        A: UPDATE pair SET value = 11 WHERE id = 1
-        B: UPDATE pair SET value = 12 WHERE id = 1
-        A: UPDATE pair SET value = 21 WHERE id = 2
-        A: COMMIT
-        B: UPDATE pair SET value = 22 WHERE id = 2
-        B: COMMIT
-        """,
-        lambda run: run.left in ({1: 11, 2: 22}, {1: 12, 2: 21}),
-    ),
-    Anomaly(
-        "aborted read",
-        "G1a",
-        "one reads what is rolled back",
-        """
-        A: UPDATE pair SET value = 101 WHERE id = 1
-        B: SELECT id, value FROM pair
-        A: ROLLBACK
-        B: SELECT id, value FROM pair
-        B: COMMIT
-        """,
-        lambda run: 101 in run.seen("B"),
-    ),
-    Anomaly(
-        "intermediate read",
-        "G1b",
-        "one reads a value that is changed again before the commit",
-        """
-        A: UPDATE pair SET value = 101 WHERE id = 1
-        B: SELECT id, value FROM pair
-        A: UPDATE pair SET value = 11 WHERE id = 1
-        A: COMMIT
-        B: SELECT id, value FROM pair
-        B: COMMIT
-        """,
-        lambda run: 101 in run.seen("B"),
-    ),
-    Anomaly(
-        "circular reads",
-        "G1c",
-        "each reads what the other has not committed",
-        """
-        A: UPDATE pair SET value = 11 WHERE id = 1
-        B: UPDATE pair SET value = 22 WHERE id = 2
-        A: SELECT id, value FROM pair WHERE id = 2
-        B: SELECT id, value FROM pair WHERE id = 1
-        A: COMMIT
-        B: COMMIT
-        """,
-        lambda run: 22 in run.seen("A") and 11 in run.seen("B"),
-    ),
-    Anomaly(
-        "vanishing write",
-        "OTV",
-        "a third sees what B wrote, and then what was there before",
-        """
-        A: UPDATE pair SET value = 11 WHERE id = 1
-        A: UPDATE pair SET value = 19 WHERE id = 2
-        B: UPDATE pair SET value = 12 WHERE id = 1
-        A: COMMIT
-        C: SELECT id, value FROM pair WHERE id = 1
-        B: UPDATE pair SET value = 18 WHERE id = 2
-        C: SELECT id, value FROM pair WHERE id = 2
-        B: COMMIT
-        C: SELECT id, value FROM pair WHERE id = 2
-        C: SELECT id, value FROM pair WHERE id = 1
-        C: COMMIT
-        """,
-        lambda run: (of_b := [value in (12, 18) for value in run.seen("C")]) != sorted(of_b),
-    ),
-    Anomaly(
-        "phantom",
-        "PMP",
-        "a row appears that was not there before",
-        """
-        A: SELECT id, value FROM pair WHERE value = 30
-        B: INSERT INTO pair VALUES (3, 30)
-        B: COMMIT
-        A: SELECT id, value FROM pair WHERE value % 3 = 0
-        A: COMMIT
-        """,
-        lambda run: run.rows["A"] == [{}, {3: 30}],
-    ),
-    Anomaly(
-        "phantom, DELETE",
-        "PMP",
-        "a DELETE leaves a row that its condition names",
-        """
-        A: UPDATE pair SET value = value + 10
-        B: DELETE FROM pair WHERE value = 20
-        A: COMMIT
-        B: SELECT id, value FROM pair WHERE value = 20
-        B: COMMIT
-        """,
-        lambda run: "B" in run.committed and run.rows["B"][1] != {},
-    ),
-    Anomaly(
-        "lost update",
-        "P4",
-        "both add one to what they read, and one is added",
-        """
-        A: SELECT id, value FROM pair WHERE id = 1
-        B: SELECT id, value FROM pair WHERE id = 1
-        A: UPDATE pair SET value = {read[1]} + 1 WHERE id = 1
-        B: UPDATE pair SET value = {read[1]} + 1 WHERE id = 1
-        A: COMMIT
-        B: COMMIT
-        """,
-        lambda run: run.committed == {"A", "B"} and run.left[1] == 11,
-    ),
-    Anomaly(
-        "read skew",
-        "G-single",
-        "one row is read before a change of both, and one after it",
-        """
-        A: SELECT id, value FROM pair WHERE id = 1
-        B: UPDATE pair SET value = 12 WHERE id = 1
-        B: UPDATE pair SET value = 18 WHERE id = 2
-        B: COMMIT
-        A: SELECT id, value FROM pair WHERE id = 2
-        A: COMMIT
-        """,
-        lambda run: run.seen("A") == [10, 18],
-    ),
-    Anomaly(
-        "read skew, conditions",
-        "G-single",
-        "the same, with a condition in place of a key",
-        """
-        A: SELECT id, value FROM pair WHERE value % 5 = 0
-        B: UPDATE pair SET value = 12 WHERE value = 10
-        B: COMMIT
-        A: SELECT id, value FROM pair WHERE value % 3 = 0
-        A: COMMIT
-        """,
-        lambda run: run.rows["A"] == [{1: 10, 2: 20}, {1: 12}],
-    ),
-    Anomaly(
-        "read skew, DELETE",
-        "G-single",
-        "old rows are read, and a DELETE meets the new ones",
-        """
-        A: SELECT id, value FROM pair WHERE id = 1
-        B: UPDATE pair SET value = 12 WHERE id = 1
-        B: UPDATE pair SET value = 18 WHERE id = 2
-        B: COMMIT
-        A: DELETE FROM pair WHERE value = 20
-        A: COMMIT
-        """,
-        lambda run: "A" in run.committed and run.rows["A"] == [{1: 10}, {}],
-    ),
-    Anomaly(
-        "write skew",
-        "G2-item",
-        "each reads both rows and changes one",
-        """
-        A: SELECT id, value FROM pair
-        B: SELECT id, value FROM pair
-        A: UPDATE pair SET value = 11 WHERE id = 1
-        B: UPDATE pair SET value = 21 WHERE id = 2
-        A: COMMIT
-        B: COMMIT
-        """,
-        lambda run: run.committed == {"A", "B"} and run.rows["A"][0] == run.rows["B"][0] == START,
-    ),
-    Anomaly(
-        "write skew, conditions",
-        "G2",
-        "each finds no such row, and adds one",
-        """
-        A: SELECT id, value FROM pair WHERE value % 3 = 0
-        B: SELECT id, value FROM pair WHERE value % 3 = 0
-        A: INSERT INTO pair VALUES (3, 30)
-        B: INSERT INTO pair VALUES (4, 42)
-        A: COMMIT
-        B: COMMIT
-        """,
-        lambda run: run.committed == {"A", "B"} and run.rows["A"][0] == run.rows["B"][0] == {},
-    ),
-    Anomaly(
-        "write skew, a reader",
-        "G2",
-        "C, who only reads, sees that B was first; A had not seen it",
-        """
-        A: SELECT id, value FROM pair
-        B: UPDATE pair SET value = value + 5 WHERE id = 2
-        B: COMMIT
-        C: SELECT id, value FROM pair
-        C: COMMIT
-        A: UPDATE pair SET value = 0 WHERE id = 1
-        A: COMMIT
-        """,
-        lambda run: (
-            run.committed == {"A", "B", "C"}
-            and run.rows["A"][0] == START
-            and run.rows["C"] == [{1: 10, 2: 25}]
-        ),
-    ),
-]
+def _anomaly(script: str) -> Anomaly:
+    head, *lines = script.splitlines()
+    name, code, meaning = re.split(r" \(|\): ", head)
+    return Anomaly(name, code, meaning, [(line[2], line[5:]) for line in lines])
+
+
+ANOMALIES = [_anomaly(script) for script in SCRIPTS.strip().split("\n\n")]
 
 
 @dataclass(repr=False)
@@ -356,7 +293,7 @@ async def _try(anomaly: Anomaly, sessions: async_sessionmaker[AsyncSession]) -> 
     shown = await interleave(sessions, transactions, order=" ".join(written + behind), patience=PATIENCE)
     if run.mistakes:
         raise run.mistakes[0]
-    run.committed = {name for name, state in shown.states.items() if state == "committed"}
+    run.all_commit = {*shown.states.values()} == {"committed"}
     async with sessions() as session:
         run.left = await _rows(session, "SELECT id, value FROM pair")
     steps = [replace(step, turn=None) if (step.turn or 0) > len(written) else step for step in shown.steps]
@@ -406,7 +343,7 @@ def _told(rows: Rows) -> str:
 
 
 def _verdict(anomaly: Anomaly, run: Run, shown: Interleaving) -> str:
-    if anomaly.happened(run):
+    if HAPPENED[anomaly.name](run):
         return "happens"
     for name, state in shown.states.items():
         if state.startswith("failed"):
