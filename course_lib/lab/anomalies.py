@@ -37,6 +37,8 @@ PATIENCE = 30.0
 """Seconds, which no case uses up: whoever waits is let go by another one's step."""
 DOES = {"SELECT": "reads", "UPDATE": "writes", "INSERT": "adds", "DELETE": "deletes"}
 START = {1: 10, 2: 20}
+CELL = "padding:4px 0;vertical-align:top;text-align:left;overflow-wrap:anywhere"
+HEAD = f"{CELL};padding-right:8px"
 
 
 @dataclass
@@ -245,25 +247,35 @@ class Anomalies(ShownAsTable):
         return Table(self.caption, ("anomaly", "code", *self.levels, "meaning"), [*rows, last])
 
     def _repr_html_(self) -> str:
-        left = ' style="text-align:left"'
-        head = "".join(f'<th scope="col"{left}>{escape(name)}</th>' for name in ("anomaly", *self.levels))
-        rows = "".join(
-            f'<tr><th scope="row"{left}>{escape(each.name)} ({each.code})<br>'
-            f'<span style="font-weight:normal">{escape(each.meaning)}</span></th>'
-            f"{''.join(f'<td{left}>{self._opens(each.name, level)}</td>' for level in self.levels)}</tr>"
-            for each in ANOMALIES
-        )
-        last = "".join(f"<td{left}>{count}</td>" for count in self.counts())
+        """Columns of one width, so that what a cell opens can be as wide as all of them, in the place below its row."""
+        first, *others = ("anomaly", *self.levels)
+        head = f'<th scope="col" style="{HEAD};width:20%">{first}</th>'
+        head += "".join(f'<th scope="col" style="{HEAD}">{escape(name)}</th>' for name in others)
+        rows = "".join(map(self._row, ANOMALIES))
+        last = "".join(f'<td style="{CELL}">{count}</td>' for count in self.counts())
         return (
-            f'<table style="font-size:inherit"><caption style="caption-side:top;text-align:left">{self.caption}. '
+            '<table style="font-size:85%;table-layout:fixed;width:100%">'
+            f'<caption style="caption-side:top;text-align:left">{self.caption}. '
             f"Open a cell to see its steps.</caption><thead><tr>{head}</tr></thead><tbody>{rows}"
-            f'<tr><th scope="row"{left}>of {len(ANOMALIES)}</th>{last}</tr></tbody></table>'
+            f'<tr><th scope="row" style="{HEAD}">of {len(ANOMALIES)}</th>{last}</tr></tbody></table>'
         )
 
-    def _opens(self, anomaly: str, level: str) -> str:
-        verdict, proof = self.cells[anomaly, level]
+    def _row(self, anomaly: Anomaly) -> str:
+        cells = "".join(self._cell(anomaly.name, place) for place in range(len(self.levels)))
+        return (
+            f'<tr><th scope="row" style="{HEAD}">{anomaly.name} ({anomaly.code})<br>'
+            f'<span style="font-weight:normal">{anomaly.meaning}</span></th>{cells}</tr>'
+        )
+
+    def _cell(self, anomaly: str, place: int) -> str:
+        """Details of one name: opening one shuts the other of the row, which would lie in the same place."""
+        verdict, proof = self.cells[anomaly, self.levels[place]]
         shown = "<b>happens</b>" if verdict == "happens" else verdict
-        return f"<details><summary>{shown}</summary>{proof._repr_html_()}</details>"
+        wide = f"overflow-wrap:normal;width:{100 * len(self.levels)}%;margin-left:-{100 * place}%"
+        return (
+            f'<td style="{CELL}"><details name="{anomaly}"><summary style="min-height:5em;padding-right:8px">{shown}</summary>'
+            f'<div style="{wide}">{proof._repr_html_()}</div></details></td>'
+        )
 
 
 async def measure(levels: Mapping[str, async_sessionmaker[AsyncSession]]) -> Anomalies:
