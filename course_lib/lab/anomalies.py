@@ -38,7 +38,7 @@ PATIENCE = 30.0
 DOES = {"SELECT": "reads", "UPDATE": "writes", "INSERT": "adds", "DELETE": "deletes"}
 START = {1: 10, 2: 20}
 CELL = "padding:4px 0;vertical-align:top;text-align:left;overflow-wrap:anywhere"
-HEAD = f"{CELL};padding-right:8px"
+HEAD = f"{CELL};padding-right:3px"
 
 
 @dataclass
@@ -249,7 +249,7 @@ class Anomalies(ShownAsTable):
     def _repr_html_(self) -> str:
         """Columns of one width, so that what a cell opens can be as wide as all of them, in the place below its row."""
         first, *others = ("anomaly", *self.levels)
-        head = f'<th scope="col" style="{HEAD};width:20%">{first}</th>'
+        head = f'<th scope="col" style="{HEAD};width:16%">{first}</th>'
         head += "".join(f'<th scope="col" style="{HEAD}">{escape(name)}</th>' for name in others)
         rows = "".join(map(self._row, ANOMALIES))
         last = "".join(f'<td style="{CELL}">{count}</td>' for count in self.counts())
@@ -273,7 +273,8 @@ class Anomalies(ShownAsTable):
         shown = "<b>happens</b>" if verdict == "happens" else verdict
         wide = f"overflow-wrap:normal;width:{100 * len(self.levels)}%;margin-left:-{100 * place}%"
         return (
-            f'<td style="{CELL}"><details name="{anomaly}"><summary style="min-height:5em;padding-right:8px">{shown}</summary>'
+            f'<td style="{CELL}"><details name="{anomaly}">'
+            f'<summary style="min-height:5em;padding-right:6px">{shown}</summary>'
             f'<div style="{wide}">{proof._repr_html_()}</div></details></td>'
         )
 
