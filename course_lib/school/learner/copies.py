@@ -101,16 +101,16 @@ def reset(folder: Path, what: str, *, lesson: bool = False, kit: Path = NOTEBOOK
     A page that is no lesson goes by its name.
     """
     folder = _copy(folder)
-    number = re.fullmatch(r"([0-9]{2})(\.[0-9]+)?|[a-z]\w*", what)
+    asked = re.fullmatch(r"([0-9]{2})(\.[0-9]+)?", what)
     is_page = what in _pages(folder)
-    if number is None or not (is_page or number[1]) or (lesson and number[2]):
+    if not is_page and (asked is None or (lesson and asked[2])):
         raise WorkspaceError(f"{what!r} cannot be reset. {_perhaps(folder, what)}Name it like this: {FORM}.")
+    number, exercise = asked.groups() if asked else ("", None)
     with alone_in(folder):
         lines = take_new_names(folder)
         with together(folder) as batch:
-            name = f"{what}.ipynb" if is_page else _given_name(folder, number[1], lesson=lesson)
-            found = found_in(folder, name)
-            lines += _restore(batch, found, what if number[2] else "")
+            name = f"{what}.ipynb" if is_page else _given_name(folder, number, lesson=lesson)
+            lines += _restore(batch, found_in(folder, name), what if exercise else "")
     with suppress(WorkspaceError):  # the reset is done, whatever may be wrong with the kit
         if kit_has_news(folder, kit=kit):
             lines.append("The kit has newer versions: `course update` brings them.")

@@ -75,7 +75,7 @@ def lessons() -> list[Lesson]:
     return [Lesson(**entry) for entry in tomllib.loads(COURSE.read_text("utf-8"))["lesson"]]
 
 
-def pages() -> list[str]:
+def reference_pages() -> list[str]:
     """The notebooks that are no lesson, by their names without a number: they are looked up, and have no exercises."""
     return sorted(path.stem for path in NOTEBOOKS.glob("[a-z]*.ipynb"))
 
