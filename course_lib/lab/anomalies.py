@@ -37,7 +37,7 @@ PATIENCE = 30.0
 """Seconds, which no case uses up: whoever waits is let go by another one's step."""
 DOES = {"SELECT": "reads", "UPDATE": "writes", "INSERT": "adds", "DELETE": "deletes"}
 START = {1: 10, 2: 20}
-CELL = "padding:4px 0;vertical-align:top;text-align:left;overflow-wrap:anywhere"
+CELL = "padding:4px 0 4px 4px;vertical-align:top;text-align:left;overflow-wrap:anywhere"
 HEAD = f"{CELL};padding-right:3px"
 
 
@@ -254,7 +254,7 @@ class Anomalies(ShownAsTable):
         rows = "".join(map(self._row, ANOMALIES))
         last = "".join(f'<td style="{CELL}">{count}</td>' for count in self.counts())
         return (
-            '<table style="font-size:85%;table-layout:fixed;width:100%">'
+            '<table style="font-size:85%;table-layout:fixed;width:100%;min-width:36em">'
             f'<caption style="caption-side:top;text-align:left">{self.caption}. '
             f"Open a cell to see its steps.</caption><thead><tr>{head}</tr></thead><tbody>{rows}"
             f'<tr><th scope="row" style="{HEAD}">of {len(ANOMALIES)}</th>{last}</tr></tbody></table>'
