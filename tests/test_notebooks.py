@@ -194,7 +194,7 @@ def test_every_lesson_runs_on_postgresql(
     run(lesson, tmp_path)
 
 
-@only("06", "13", "anomalies")
+@only("06", "13")
 def test_every_lesson_goes_on_where_postgresql_cannot_start(lesson: Path, tmp_path: Path) -> None:
     missing = "from course_lib.lab.postgres import programs; programs.VERSION = 99"
     notebook = run(lesson, tmp_path, first=missing)
