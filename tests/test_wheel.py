@@ -69,7 +69,7 @@ def test_a_copy_is_made_at_home(unpacked: Path, tmp_path: Path) -> None:
     done = course(unpacked, "start", folder=tmp_path)
     assert done.stderr == ""
     assert done.stdout.startswith(f"{tmp_path / 'my_course'}: your copy, with 15 lessons")
-    assert len(list((tmp_path / "my_course").glob("*.ipynb"))) == 15
+    assert len(list((tmp_path / "my_course").glob("[0-9]*.ipynb"))) == 15
 
 
 def test_exercises_are_listed_and_handed_out(unpacked: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ TERMINAL = Path(__file__).with_name("terminal.bashrc")
 NBVAL = (
     "pytest -n 3 --dist loadfile --nbval --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 120"
 )
-NOTEBOOKS = "notebooks/[0-9][0-9]_*.ipynb notebooks/exercises/*.ipynb notebooks/solutions/*.ipynb"
+NOTEBOOKS = "notebooks/*.ipynb notebooks/exercises/*.ipynb notebooks/solutions/*.ipynb"
 STEPS = {
     "lint": "ruff check",
     "format": "ruff format --check",
