@@ -43,14 +43,15 @@ class RunAgain(APIRoute):
 
 
 async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
-    """A session that cannot write for the methods that only read; for the others a unit
+    """A session that cannot write for the methods that only read, from the factory
+    `app.state.readers` where there is one, perhaps of a standby; for the others a unit
     of work."""
-    sessions = request.app.state.sessions
+    state = request.app.state
     reads = request.method in READING
     async with (
-        sessions(execution_options=READ_ONLY)
+        getattr(state, "readers", state.sessions)(execution_options=READ_ONLY)
         if reads
-        else unit_of_work(sessions) as session
+        else unit_of_work(state.sessions) as session
     ):
         yield session
 

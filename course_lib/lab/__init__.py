@@ -26,6 +26,7 @@ Stages:
 
 databases    a fresh database for a lesson or a test, or the lasting one of COURSE_DATABASE
 postgres     a real PostgreSQL server in a folder of its own
+standby      a primary and a hot standby: the line is cut, the one is killed, the other promoted
 kit_root     where notebooks and migrations lie
 processes    which processes are alive
 open_files   files moved and deleted where another program may have them open
