@@ -31,9 +31,8 @@ class RunAgain(APIRoute):
 
         async def handle_again(request: Request) -> Response:
             async def once() -> Response:
-                async with (
-                    AsyncExitStack() as dependencies
-                ):  # those of scope="function" end with it
+                # Those of scope="function" end with it.
+                async with AsyncExitStack() as dependencies:
                     request.scope["fastapi_function_astack"] = dependencies
                     return await handle(request)
 

@@ -24,14 +24,11 @@ async def verify_password(password: str, hashed_password: str) -> bool:
     return await asyncio.to_thread(ARGON2.verify, password, hashed_password)
 
 
-async def verify_and_renew(
-    password: str, hashed: str | None
-) -> tuple[bool, str | None]:
-    """Whether it fits, and a better hash where `hashed` is weaker than what is made
+async def verify_and_renew(password: str, known: str | None) -> tuple[bool, str | None]:
+    """Whether it fits, and a better hash where `known` is weaker than what is made
     today.
 
     One check also where nobody has a hash (None): an unknown user must not be answered
     sooner. Source: OWASP, Authentication Cheat Sheet, "Authentication Responses"."""
-    return await asyncio.to_thread(
-        ARGON2.verify_and_update, password, hashed or NOBODYS_HASH
-    )
+    hashed = known or NOBODYS_HASH
+    return await asyncio.to_thread(ARGON2.verify_and_update, password, hashed)
