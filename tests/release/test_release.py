@@ -38,7 +38,7 @@ def installed(built: Path) -> Path:
 @pytest.fixture(scope="module")
 def copy(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("learner") / "my course"
-    assert "15 lessons and 14 exercise notebooks" in course(installed, "start", folder, folder=folder.parent)
+    assert "18 lessons and 17 exercise notebooks" in course(installed, "start", folder, folder=folder.parent)
     return folder
 
 
