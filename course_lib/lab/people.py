@@ -64,7 +64,7 @@ FIRST_POST_AT = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 
 
 async def make_administrator(engine: AsyncEngine, name: str) -> None:
-    """One of them may do everything from now on; no other column of the row changes."""
+    """One of them is an administrator from now on; no other column of the row changes."""
     chosen = update(User).where(User.username == name)
     async with engine.begin() as connection:
         await connection.execute(chosen.values(is_admin=True, updated_at=User.updated_at))
