@@ -4,7 +4,7 @@ to be read from top to bottom.
     errors          what can go wrong, by name
     settings        where the database is: COURSE_DATABASE
     db              engine, session factory, Base, UTC timestamps, one spelling of names
-    models          User, Post, Tag, Account, Transfer, OutboxMessage
+    models          User, Post, Tag, Account, Transfer, LoginToken, OutboxMessage
     eager_loading   what to fetch along with a row
     statements      which statements give each row once, and can be listed
     pagination      pages by number and pages by key
@@ -13,6 +13,7 @@ to be read from top to bottom.
     live_changes    change a table while others use it
     outbox          what to tell outside: written in the same commit, sent later
     security        password hashing, off the event loop
+    access          who is there, and may they: logins that end at once
     schemas         what comes in and what goes out
     services        where the rules live; no HTTP
     dependencies    one session per request, committed before the reply

@@ -20,26 +20,22 @@ from course_lib.services import feed
 from course_lib.settings import cursor_secret, database_url, timeouts
 
 STATUS: dict[type[errors.CourseError], int] = {
+    errors.LoginRefused: 401,
+    errors.NotLoggedIn: 401,
+    errors.NotAllowed: 403,
     errors.NotFound: 404,
-    **dict.fromkeys(
-        (errors.AlreadyExists, errors.InUse, errors.InsufficientFunds), 409
-    ),
-    **dict.fromkeys(
-        (
-            errors.SameAccount,
-            errors.OutOfRange,
-            errors.UnknownField,
-            errors.ProtectedField,
-        ),
-        422,
-    ),
-    **dict.fromkeys((errors.InvalidCursor, errors.KeyReused), 422),
+    errors.AlreadyExists: 409,
+    errors.InUse: 409,
+    errors.InsufficientFunds: 409,
+    errors.SameAccount: 422,
+    errors.OutOfRange: 422,
+    errors.UnknownField: 422,
+    errors.ProtectedField: 422,
+    errors.InvalidCursor: 422,
+    errors.KeyReused: 422,
     errors.Conflict: 503,
 }
-
-OPEN_TO_ALL = """Nobody logs in yet: whoever reaches this application may read and
-change everything in it. How to mend that:
-https://fastapi.tiangolo.com/tutorial/security/"""
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
 def create_app(engine: AsyncEngine | None = None) -> FastAPI:
@@ -54,14 +50,12 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
         await engine.dispose()
 
     # Its pages ask no other host for their parts.
-    app = FastAPIOffline(
-        docs_url=None, title="Course", description=OPEN_TO_ALL, lifespan=lifespan
-    )
+    app = FastAPIOffline(docs_url=None, title="Course", lifespan=lifespan)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.state.sessions = create_session_factory(engine)
     app.state.feed = feed(secret)
-    for router in (routers.users, routers.posts, routers.transfers):
-        app.include_router(router)
+    app.include_router(routers.public)
+    app.include_router(routers.private)
     app.add_middleware(head_like_get)
     app.add_exception_handler(errors.CourseError, _answer_course_error)
     app.add_exception_handler(RequestValidationError, _answer_bad_request)
@@ -73,16 +67,14 @@ def create_app(engine: AsyncEngine | None = None) -> FastAPI:
 async def _docs() -> HTMLResponse:
     """Swagger UI, with its language told to whoever reads it aloud; relative addresses
     hold behind any proxy."""
-    files = {
-        "js": "swagger-ui-bundle.js",
-        "css": "swagger-ui.css",
-        "favicon": "favicon.png",
-    }
-    parts: Any = {
-        f"swagger_{part}_url": f"static-offline-docs/{file}"
-        for part, file in files.items()
-    }
-    page = get_swagger_ui_html(openapi_url="./openapi.json", title="Course", **parts)
+    parts = "static-offline-docs"
+    page = get_swagger_ui_html(
+        openapi_url="./openapi.json",
+        title="Course",
+        swagger_js_url=f"{parts}/swagger-ui-bundle.js",
+        swagger_css_url=f"{parts}/swagger-ui.css",
+        swagger_favicon_url=f"{parts}/favicon.png",
+    )
     return HTMLResponse(bytes(page.body).replace(b"<html>", b'<html lang="en">', 1))
 
 
@@ -98,12 +90,8 @@ def head_like_get(app: Any) -> Any:
 
 
 def _problem(status: int, detail: str, **more: Any) -> JSONResponse:
-    headers = {"Retry-After": "1"} if status == 503 else None
-    return JSONResponse(
-        Problem(detail=detail, **more).model_dump(exclude_defaults=True),
-        status,
-        headers,
-    )
+    body = Problem(detail=detail, **more).model_dump(exclude_defaults=True)
+    return JSONResponse(body, status, HEADERS.get(status))
 
 
 async def _answer_course_error(request: Request, error: Any) -> JSONResponse:

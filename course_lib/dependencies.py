@@ -1,5 +1,5 @@
-"""One session per request, committed before the reply leaves: scope="function" ends it
-when the handler returns."""
+"""Who asks, and one session per request, committed before the reply leaves:
+scope="function" ends it when the handler returns."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -7,9 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from course_lib.access import user_of
 from course_lib.db import READ_ONLY
+from course_lib.models import User
 from course_lib.services import PostService, TransferService, UserService
 from course_lib.transactions import retry, unit_of_work
 
@@ -28,9 +31,8 @@ class RunAgain(APIRoute):
 
         async def handle_again(request: Request) -> Response:
             async def once() -> Response:
-                async with (
-                    AsyncExitStack() as dependencies
-                ):  # those of scope="function" end with it
+                # Those of scope="function" end with it.
+                async with AsyncExitStack() as dependencies:
                     request.scope["fastapi_function_astack"] = dependencies
                     return await handle(request)
 
@@ -40,18 +42,30 @@ class RunAgain(APIRoute):
 
 
 async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
-    """A session that cannot write for the methods that only read; for the others a unit
+    """A session that cannot write for the methods that only read, from the factory
+    `app.state.readers` where there is one, perhaps of a standby; for the others a unit
     of work."""
-    sessions = request.app.state.sessions
+    state = request.app.state
     reads = request.method in READING
     async with (
-        sessions(execution_options=READ_ONLY)
+        getattr(state, "readers", state.sessions)(execution_options=READ_ONLY)
         if reads
-        else unit_of_work(sessions) as session
+        else unit_of_work(state.sessions) as session
     ):
         yield session
 
 
+Bearer = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
+
+
+async def get_current_user(request: Request, bearer: Bearer) -> User:
+    """Whoever asks, in a short read of its own: before the request is known to be
+    somebody's, it waits for no lock and holds none. Raises NotLoggedIn."""
+    async with request.app.state.sessions(execution_options=READ_ONLY) as session:
+        return await user_of(session, bearer.credentials)
+
+
+CurrentUser = Annotated[User, Depends(get_current_user)]
 Db = Annotated[AsyncSession, Depends(get_db, scope="function")]
 
 

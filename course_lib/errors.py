@@ -48,6 +48,24 @@ class NotFound(CourseError):
         super().__init__(f"there is no {thing} {_shown(key)}")
 
 
+class LoginRefused(CourseError):
+    """One message for an unknown address, a wrong password and an inactive user: it
+    tells nobody who is a member."""
+
+    def __init__(self) -> None:
+        super().__init__("this address and this password open nothing")
+
+
+class NotLoggedIn(CourseError):
+    def __init__(self) -> None:
+        super().__init__("log in first: this token opens nothing, or not any more")
+
+
+class NotAllowed(CourseError):
+    def __init__(self) -> None:
+        super().__init__("this is for administrators")
+
+
 class AlreadyExists(CourseError):
     def __init__(self, thing: str, field: str, value: object) -> None:
         self.thing, self.field, self.value = thing, field, value

@@ -193,6 +193,21 @@ class Transfer(Numbered, Base):
     created_at: Mapped[Moment]
 
 
+class LoginToken(Numbered, Base):
+    """A login that lasts until `expires_at`. Of its token there is a SHA-256 alone, in
+    hex: whoever reads this table cannot log in with it."""
+
+    __tablename__ = "login_tokens"
+    __table_args__ = (NEVER_REUSE_IDS,)
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
+    token_hash: Mapped[str] = mapped_column(HiddenText(64), unique=True)
+    created_at: Mapped[Moment]
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, sort_order=2)
+
+
 class OutboxMessage(Numbered, Base):
     """Something to tell outside, written with what it tells of, or not at all."""
 

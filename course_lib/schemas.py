@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field, Secret
 
+from course_lib.access import LOGIN_LASTS
 from course_lib.db import one_spelling
 from course_lib.models import MAX_ID
 from course_lib.transactions import MAX_AMOUNT
@@ -49,6 +50,20 @@ class UserUpdate(Incoming):
     username: Username = _may_be_left_out()
     password: Password = _may_be_left_out()
     is_active: bool = _may_be_left_out()
+
+
+class Login(Incoming):
+    """No shortest length: what was once good enough as a password still logs in."""
+
+    email: Email
+    password: Secret[Annotated[str, Field(max_length=128)]]
+
+
+class LoginResponse(BaseModel):
+    """`expires_in` is in seconds, as in RFC 6749, section 5.1."""
+
+    token: str
+    expires_in: int = int(LOGIN_LASTS.total_seconds())
 
 
 class UserResponse(Outgoing):

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from course_lib.access import log_out_everywhere
 from course_lib.db import violated_constraint
 from course_lib.errors import AlreadyExists, InUse, NotFound
 from course_lib.models import Post, Transfer, User
@@ -47,11 +48,17 @@ class UserService:
         async with self._unique(fields):
             return await self.repository.create(fields)
 
-    async def update_user(self, user_id: int, wanted: UserUpdate) -> User:
-        """Changes the fields that were sent, and no others. Raises AlreadyExists."""
+    async def update_user(
+        self, user_id: int, wanted: UserUpdate, *, token: str | None = None
+    ) -> User:
+        """Changes the fields that were sent, and no others. Raises AlreadyExists. A new
+        password ends the user's logins but that of `token`; so does `is_active`."""
         fields = await _columns(wanted)
         async with self._unique(fields):
-            return _found(await self.repository.update(user_id, fields), user_id)
+            user = _found(await self.repository.update(user_id, fields), user_id)
+        if fields.keys() & {"hashed_password", "is_active"}:
+            await log_out_everywhere(self.session, user_id, but=token)
+        return user
 
     async def delete_user(self, user_id: int) -> None:
         """Deletes the user's posts too. Raises InUse while they hold an account."""
@@ -106,10 +113,11 @@ class TransferService:
         self.session = session
 
     async def transfer(
-        self, wanted: TransferCreate, *, key: str | None = None
+        self, wanted: TransferCreate, *, key: str | None = None, by: int | None = None
     ) -> Transfer:
-        """Raises what `transfer_funds` raises."""
-        return await transfer_funds(self.session, **wanted.model_dump(), key=key)
+        """`by` is the user who pays. Raises what `transfer_funds` raises."""
+        terms = wanted.model_dump() | {"key": key, "owner_id": by}
+        return await transfer_funds(self.session, **terms)
 
 
 def _found(user: User | None, key: object) -> User:

@@ -54,15 +54,17 @@ async def transfer_funds(
     amount: int,
     *,
     key: str | None = None,
+    owner_id: int | None = None,
 ) -> Transfer:
     """Move `amount` cents, and write the line of the ledger; whoever opened the session
     commits. Three statements.
 
     The same `key` (at most 64 characters) of the same payer a second time moves nothing
-    and returns the first transfer: for the double click and the lost reply. Moves
-    nothing and raises OutOfRange, SameAccount, NotFound, InsufficientFunds, KeyReused;
-    the session can go on. Several transfers in one transaction lock their accounts one
-    after the other: to meet no other such transaction in a deadlock,
+    and returns the first transfer: for the double click and the lost reply. With
+    `owner_id` an account of somebody else cannot pay: NotFound, as for a missing one.
+    Moves nothing and raises OutOfRange, SameAccount, NotFound, InsufficientFunds,
+    KeyReused; the session can go on. Several transfers in one transaction lock their
+    accounts one after the other: to meet no other such transaction in a deadlock,
     `AccountRepository.lock` them all first."""
     OutOfRange.check("amount", amount, 1, MAX_AMOUNT)
     OutOfRange.check("length of the key", len("?" if key is None else key), 1, 64)
@@ -70,10 +72,9 @@ async def transfer_funds(
         raise SameAccount(from_account_id)
     accounts = AccountRepository(session)
     locked = await accounts.lock(from_account_id, to_account_id)
-    if missing := [
-        each for each in (from_account_id, to_account_id) if each not in locked
-    ]:
-        raise NotFound("Account", missing[0])
+    for each, owner in ((from_account_id, owner_id), (to_account_id, None)):
+        if each not in locked or owner not in (None, locked[each].owner_id):
+            raise NotFound("Account", each)
     payer, payee = locked[from_account_id], locked[to_account_id]
     terms = {"from_account_id": payer.id, "to_account_id": payee.id, "amount": amount}
     ledger = TransferRepository(session)

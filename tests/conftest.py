@@ -13,13 +13,13 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
-from stages import DATABASES, Site, without_rows
+from stages import DATABASES, Site, logged_in, without_rows
 
 from course_lib.app import create_app
 from course_lib.db import create_engine, create_session_factory
 from course_lib.lab import postgres
 from course_lib.lab.databases import fresh_url
-from course_lib.lab.people import add_people
+from course_lib.lab.people import add_people, make_administrator
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +122,11 @@ async def site(served: tuple[URL, str]) -> AsyncIterator[Site]:
     await without_rows(engine)
     async with engine.begin() as connection:
         await add_people(connection)
-    async with httpx.AsyncClient(base_url=address, timeout=300) as client:
-        yield Site(engine, client)
+    await make_administrator(engine, "mira")
+    mira = await logged_in(engine, 1)
+    async with (
+        httpx.AsyncClient(headers=mira, base_url=address, timeout=300) as client,
+        httpx.AsyncClient(base_url=address, timeout=300) as stranger,
+    ):
+        yield Site(engine, client, stranger)
     await engine.dispose()

@@ -128,7 +128,7 @@ async def test_the_page_of_documentation_and_its_description_work(site: Site) ->
     page, described = await site.client.get("/docs"), (await site.client.get("/openapi.json")).json()
 
     assert "/openapi.json" in page.text
-    assert described["paths"].keys() == {"/users", "/users/{user_id}", "/posts", "/transfers"}
+    assert described["paths"].keys() == {"/login", "/users", "/users/{user_id}", "/posts", "/transfers"}
     assert "hashed_password" not in json.dumps(described)
 
 

@@ -348,7 +348,7 @@ def test_sqlite_gives_no_id_of_any_table_twice() -> None:
     numbered = [table for table in Base.metadata.tables.values() if "id" in table.columns]
 
     assert [table.name for table in numbered if not table.dialect_options["sqlite"]["autoincrement"]] == []
-    assert len(numbered) == 6
+    assert len(numbered) == 7
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -1,14 +1,16 @@
 """One session per request: committed before the reply leaves, and without a write lock for those who only read."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI, HTTPException
-from sqlalchemy import event, insert, select
+from sqlalchemy import URL, event, insert, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
+from course_lib.db import create_engine, create_session_factory
 from course_lib.dependencies import Db, Posts, Transfers, Users
 from course_lib.lab.sql import watch
 from course_lib.models import Tag
@@ -109,3 +111,35 @@ async def test_every_connection_goes_back_to_the_pool(engine: AsyncEngine, ask: 
         await ask(method, path)
 
     assert "Current Checked out connections: 0" in engine.pool.status()
+
+
+@pytest.fixture
+async def reader(app: FastAPI, url: URL) -> AsyncIterator[AsyncEngine]:
+    """A second engine, whose sessions the application has for those who only read."""
+    reader = create_engine(url)
+    app.state.readers = create_session_factory(reader)
+    yield reader
+    await reader.dispose()
+
+
+async def test_who_reads_gets_a_session_of_the_readers_and_all_others_do_not(
+    engine: AsyncEngine, reader: AsyncEngine, ask: Ask
+) -> None:
+    with watch(engine) as sent_to_writer, watch(reader) as sent_to_reader:
+        await ask("GET", "/tags")
+        assert (len(sent_to_writer), len(sent_to_reader)) == (0, 1)
+        await ask("POST", "/tags/new")
+        assert (len(sent_to_writer), len(sent_to_reader)) == (1, 1)
+
+
+async def test_a_session_of_the_readers_cannot_write(
+    app: FastAPI, engine: AsyncEngine, reader: AsyncEngine, ask: Ask
+) -> None:
+    @app.get("/mistake")
+    async def mistake(session: Db) -> None:
+        await session.execute(insert(Tag).values(name="lost"))
+
+    with watch(reader) as sent, pytest.raises(DBAPIError):
+        await ask("GET", "/mistake")
+
+    assert len(sent) == 1

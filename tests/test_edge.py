@@ -13,6 +13,7 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.util.concurrency import await_
+from stages import logged_in
 
 from course_lib import services
 from course_lib.app import create_app
@@ -25,17 +26,25 @@ from course_lib.models import Account, Tag, User
 from course_lib.security import hash_password
 from course_lib.settings import Timeouts
 
-pytestmark = pytest.mark.usefixtures("people")
+pytestmark = pytest.mark.usefixtures("mira")
 on_postgresql = pytest.mark.parametrize("url", ["postgres"], indirect=True)
 PAY = {"from_account_id": 1, "to_account_id": 2, "amount": 300}
 SHORT = Timeouts(lock=0.1, statement=300, pool=300)
 """Short alone where a test waits for it: a slow machine may take its time for all else."""
+TOKEN = "what mira got for her password"
+
+
+@pytest.fixture
+async def mira(engine: AsyncEngine, people: None) -> None:
+    """Who asks in these tests."""
+    await logged_in(engine, 1, token=TOKEN)
 
 
 @asynccontextmanager
 async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    client = httpx.AsyncClient(transport=transport, base_url="http://x", timeout=300)
+    mira = {"Authorization": f"Bearer {TOKEN}"}
+    client = httpx.AsyncClient(transport=transport, base_url="http://x", timeout=300, headers=mira)
     async with app.router.lifespan_context(app), client:
         yield client
 
@@ -178,6 +187,7 @@ async def test_a_server_that_is_gone_and_comes_back() -> None:
         async with own.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
             await add_people(connection)
+        await logged_in(own, 1, token=TOKEN)
         async with client_of(create_app(own)) as client:
             assert (await client.get("/users/1")).status_code == 200
             server.kill()
@@ -239,19 +249,26 @@ async def test_no_hash_stands_in_the_traceback_of_a_refused_row(engine: AsyncEng
     assert "argon2" not in "".join(traceback.format_exception(caught.value))
 
 
-async def test_sign_up_takes_no_lock_while_a_password_is_hashed(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+HASHED_FOR = {
+    ("POST", "/users"): {"email": "n@example.org", "username": "n", "password": "correct horse"},
+    ("PATCH", "/users/1"): {"password": "correct horse"},
+}
+
+
+@pytest.mark.parametrize("asked", HASHED_FOR, ids=" ".join)
+async def test_a_password_is_hashed_while_no_lock_is_held_and_no_connection_lent(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, asked: tuple[str, str]
 ) -> None:
-    seen: list[int] = []
+    own = create_engine(engine.url, timeouts=SHORT)
+    lent: list[int] = []
 
     async def looks_on(password: str) -> str:
         async with engine.execution_options(**WRITE_LOCK_FIRST).begin() as connection:
             await connection.execute(insert(Tag).values(name="meanwhile"))
-            seen.append(1)
+        lent.append(own.pool.checkedout())  # type: ignore[attr-defined]
         return await hash_password(password)
 
     monkeypatch.setattr(services, "hash_password", looks_on)
-    async with serving(engine) as client:
-        wanted = {"email": "n@example.org", "username": "n", "password": "correct horse"}
-        assert (await client.post("/users", json=wanted)).status_code == 201
-    assert seen == [1]
+    async with client_of(create_app(own)) as client:
+        reply = await client.request(*asked, json=HASHED_FOR[asked])
+    assert (reply.is_success, lent) == (True, [0])

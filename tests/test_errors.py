@@ -20,6 +20,9 @@ TOLD = [
         "COURSE_LOCK_TIMEOUT is 'soon'; it must be seconds",
     ),
     (errors.NotFound("User", 7), {"thing": "User", "key": 7}, "there is no User 7"),
+    (errors.LoginRefused(), {}, "this address and this password open nothing"),
+    (errors.NotLoggedIn(), {}, "log in first: this token opens nothing, or not any more"),
+    (errors.NotAllowed(), {}, "this is for administrators"),
     (
         errors.AlreadyExists("User", "email", "a@x"),
         {"field": "email"},

@@ -23,7 +23,7 @@ KEPT = [
 TWINS = ["image/svg+xml", "image/png", "text/markdown"]
 STYLE = re.compile(r"<style.*?</style>", re.DOTALL)  # pandas writes one, and every page knows that
 
-notebooks = sorted(NOTEBOOKS.rglob("[0-9][0-9]_*.ipynb"))
+notebooks = sorted([*NOTEBOOKS.rglob("[0-9][0-9]_*.ipynb"), *NOTEBOOKS.glob("[a-z]*.ipynb")])
 each_notebook = pytest.mark.parametrize(
     "notebook", notebooks, ids=lambda path: path.relative_to(NOTEBOOKS).as_posix()
 )

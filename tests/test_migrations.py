@@ -60,6 +60,10 @@ ROWS: dict[str, tuple[str, ...]] = {
         "INSERT INTO outbox_messages (key, payload) "
         """VALUES ('7f1d3c1e-0c5b-4d0c-8b57-3f1f5b1a9c2e', '{"order": 1}')""",
     ),
+    "0008": (
+        "INSERT INTO login_tokens (user_id, token_hash, expires_at) "
+        f"VALUES (1, '{'0' * 64}', '2026-01-12 06:00:00.000000')",
+    ),
 }
 """What people write at each revision."""
 
@@ -228,7 +232,7 @@ async def test_each_migration_goes_up_down_and_up_and_keeps_the_rows_of_those_be
 
     counts = {name: len(entries) for name, entries in (await rows(empty_url)).items()}
     blog = {"post_tags": 2, "posts": 2, "tags": 1, "users": 2}
-    assert counts == blog | {"accounts": 2, "transfers": 1, "outbox_messages": 1}
+    assert counts == blog | {"accounts": 2, "transfers": 1, "outbox_messages": 1, "login_tokens": 1}
 
 
 async def test_downgrade_to_base_leaves_no_table(empty_url: URL) -> None:

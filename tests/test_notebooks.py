@@ -12,6 +12,8 @@ from nbclient.exceptions import CellExecutionError
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+PAGES = sorted(NOTEBOOKS.glob("[a-z]*.ipynb"))
+"""To be looked up: no lessons, but they run and are compared in the same ways."""
 IGNORED = {"nbval-ignore-output", "nbval-skip"}
 LAST_SECTIONS = [
     "Where it breaks",
@@ -28,14 +30,14 @@ def _fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+each_notebook = pytest.mark.parametrize("lesson", [*LESSONS, *PAGES], ids=lambda path: path.stem)
 
 
-def only(*numbers: str) -> pytest.MarkDecorator:
-    """Lessons that `make test` runs in this way; `course test ways` runs all the others."""
-    marks = [() if lesson.stem[:2] in numbers else (pytest.mark.ways,) for lesson in LESSONS]
-    each = [
-        pytest.param(lesson, marks=mark, id=lesson.stem) for lesson, mark in zip(LESSONS, marks, strict=True)
-    ]
+def only(*beginnings: str) -> pytest.MarkDecorator:
+    """Lessons and pages that `make test` runs in this way; `course test ways` runs all the others."""
+    every = [*LESSONS, *PAGES]
+    marks = [() if each.stem.startswith(beginnings) else (pytest.mark.ways,) for each in every]
+    each = [pytest.param(path, marks=mark, id=path.stem) for path, mark in zip(every, marks, strict=True)]
     return pytest.mark.parametrize("lesson", each)
 
 
@@ -136,7 +138,7 @@ def run(lesson: Path, folder: Path, *, times: int = 1, first: str = "") -> Any:
     return notebook
 
 
-@each_lesson
+@each_notebook
 def test_every_lesson_was_run_and_its_outputs_are_compared(lesson: Path) -> None:
     assert faults_of_outputs(read(lesson)) == []
 
@@ -146,9 +148,18 @@ def test_every_lesson_has_the_form_of_a_lesson(lesson: Path) -> None:
     assert faults_of_form(read(lesson)) == []
 
 
-@each_lesson
+@each_notebook
 def test_every_link_leads_somewhere(lesson: Path) -> None:
     assert dead_links(read(lesson), NOTEBOOKS) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_a_page_to_look_up_has_cells_like_a_lesson_and_refutes_a_belief(page: Path) -> None:
+    notebook = read(page)
+    assert faults_of_cells(notebook) == []
+    assert "**That is wrong.**" in told(notebook)
+    assert any(page.name in prose(read(lesson)) for lesson in LESSONS[1:])
+    assert page.name in prose(read(LESSONS[0]))
 
 
 def test_every_lesson_starts_with_the_same_setup_cell() -> None:
@@ -160,7 +171,7 @@ def test_every_lesson_starts_with_the_same_setup_cell() -> None:
 
 
 @pytest.mark.ways
-@each_lesson
+@each_notebook
 def test_every_cell_can_run_twice_in_a_row(lesson: Path, tmp_path: Path) -> None:
     run(lesson, tmp_path, times=2)
     assert list(tmp_path.iterdir()) == []

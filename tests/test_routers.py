@@ -335,13 +335,15 @@ async def test_the_description_names_every_status_that_can_come(site: Site) -> N
     }
 
     assert told == {
-        "get /users": [200, 422, 503],
+        "post /login": [201, 400, 401, 422, 503],
+        "delete /login": [204, 401, 422, 503],
+        "get /users": [200, 401, 403, 422, 503],
         "post /users": [201, 400, 409, 422, 503],
-        "get /users/{user_id}": [200, 404, 422, 503],
-        "patch /users/{user_id}": [200, 400, 404, 409, 422, 503],
-        "delete /users/{user_id}": [204, 404, 409, 422, 503],
+        "get /users/{user_id}": [200, 401, 404, 422, 503],
+        "patch /users/{user_id}": [200, 400, 401, 403, 404, 409, 422, 503],
+        "delete /users/{user_id}": [204, 401, 404, 409, 422, 503],
         "get /posts": [200, 422, 503],
-        "post /transfers": [201, 400, 404, 409, 422, 503],
+        "post /transfers": [201, 400, 401, 404, 409, 422, 503],
     }
     refusals = [
         reply["content"]["application/json"]["schema"]
@@ -350,4 +352,4 @@ async def test_the_description_names_every_status_that_can_come(site: Site) -> N
         for status, reply in operation["responses"].items()
         if int(status) >= 400
     ]
-    assert refusals == [{"$ref": "#/components/schemas/Problem"}] * 25
+    assert refusals == [{"$ref": "#/components/schemas/Problem"}] * 39

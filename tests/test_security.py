@@ -2,8 +2,11 @@
 
 import asyncio
 
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
 from course_lib.lab.people import PASSWORD, PASSWORD_HASH
-from course_lib.security import hash_password, verify_password
+from course_lib.security import hash_password, verify_and_renew, verify_password
 
 
 async def turns_during(task: "asyncio.Task[object]") -> int:
@@ -36,3 +39,19 @@ async def test_a_hash_is_argon2_and_salted_and_holds_no_password() -> None:
 
     assert len(hashes) == 2
     assert all(hashed.startswith("$argon2id$") and "night" not in hashed for hashed in hashes)
+
+
+async def test_a_hash_of_today_is_kept_and_nobody_has_one() -> None:
+    hashed = await hash_password("night train")
+
+    assert await verify_and_renew("night train", hashed) == (True, None)
+    assert await verify_and_renew("Night train", hashed) == (False, None)
+    assert await verify_and_renew("night train", None) == (False, None)
+
+
+async def test_a_weaker_hash_that_fits_gives_a_better_one() -> None:
+    weak = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),)).hash("night train")
+    fits, better = await verify_and_renew("night train", weak)
+
+    assert (fits, await verify_and_renew("night train", better)) == (True, (True, None))
+    assert await verify_and_renew("Night train", weak) == (False, None)

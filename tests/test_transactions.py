@@ -294,6 +294,22 @@ async def test_a_key_has_1_to_64_characters(session: AsyncSession, key: str) -> 
         await transfer_funds(session, 1, 2, 5, key=key)
 
 
+async def test_an_account_of_somebody_else_pays_as_little_as_one_that_is_not_there(
+    engine: AsyncEngine, sessions: Sessions
+) -> None:
+    told = []
+    for payer in (2, 999):
+        async with unit_of_work(sessions) as session:
+            with watch(engine) as sent, pytest.raises(NotFound) as refused:
+                await transfer_funds(session, payer, 3, 1, owner_id=1)
+            told.append((str(refused.value).replace(str(payer), "…"), len(sent)))
+    async with unit_of_work(sessions) as session:
+        await transfer_funds(session, 1, 2, 300, owner_id=1)
+
+    assert told == [("there is no Account …", 1)] * 2
+    assert await balances(sessions, 1, 2, 3) == [START - 300, START + 300, START]
+
+
 async def test_forty_transfers_at_once_in_both_directions_agree_with_the_ledger(sessions: Sessions) -> None:
     there = [alone(sessions, 1, 2, 100 + n) for n in range(20)]
     back = [alone(sessions, 2, 1, 7 * n + 1) for n in range(20)]

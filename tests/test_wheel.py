@@ -68,14 +68,14 @@ def course(unpacked: Path, *words: str, folder: Path) -> "subprocess.CompletedPr
 def test_a_copy_is_made_at_home(unpacked: Path, tmp_path: Path) -> None:
     done = course(unpacked, "start", folder=tmp_path)
     assert done.stderr == ""
-    assert done.stdout.startswith(f"{tmp_path / 'my_course'}: your copy, with 15 lessons")
-    assert len(list((tmp_path / "my_course").glob("*.ipynb"))) == 15
+    assert done.stdout.startswith(f"{tmp_path / 'my_course'}: your copy, with 18 lessons")
+    assert len(list((tmp_path / "my_course").glob("[0-9]*.ipynb"))) == 18
 
 
 def test_exercises_are_listed_and_handed_out(unpacked: Path, tmp_path: Path) -> None:
-    assert "70 exercises" in course(unpacked, "exercises", folder=tmp_path).stdout
+    assert "89 exercises" in course(unpacked, "exercises", folder=tmp_path).stdout
     assert course(unpacked, "class", "init", "my_class", folder=tmp_path).returncode == 0
-    assert len(list((tmp_path / "my_class/source").iterdir())) == 14
+    assert len(list((tmp_path / "my_class/source").iterdir())) == 17
 
 
 @pytest.mark.parametrize("word", ["test", "cut"])

@@ -6,6 +6,7 @@ sql            watch(engine): every statement that a block sends
 plans          explain(connection, statement): how the rows will be found (plan_words says it in words); cost(): how
                much was read
 interleave     transactions side by side, one step at a time; interleaving_shown is what came of it
+anomalies      what each isolation level lets happen and what it keeps out, each with its proof: stands on interleave
 locks          which lock a statement takes on which table, what is done under it, whom it stops (PostgreSQL)
 waits          who waits for whom, told by the database: what interleave stands on
 stepping       a function without steps, stepped from statement to statement, for interleave
@@ -25,6 +26,7 @@ Stages:
 
 databases    a fresh database for a lesson or a test, or the lasting one of COURSE_DATABASE
 postgres     a real PostgreSQL server in a folder of its own
+standby      a primary and a hot standby: the line is cut, the one is killed, the other promoted
 kit_root     where notebooks and migrations lie
 processes    which processes are alive
 open_files   files moved and deleted where another program may have them open

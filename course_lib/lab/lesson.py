@@ -16,6 +16,7 @@ from course_lib.lab.forms import FormNote, asking
 from course_lib.lab.guesses import says
 from course_lib.lab.markdown_note import Note, Source, without_noise
 from course_lib.lab.postgres import PostgresUnavailable, Server
+from course_lib.lab.standby import Pair
 from course_lib.lab.unawaited import let_go
 
 LONGEST_MESSAGE = 300
@@ -114,6 +115,15 @@ def own_postgres() -> Server | None:
     """A PostgreSQL server for this notebook alone, to be killed at will; None, and a word why, where none can start."""
     try:
         return Server.own()
+    except PostgresUnavailable as reason:
+        display(Note(f"**Without PostgreSQL**: {reason} The next cells have nothing to show."))
+        return None
+
+
+def own_pair() -> Pair | None:
+    """A primary and its standby for this notebook alone; None, and a word why, where none can start."""
+    try:
+        return Pair.own()
     except PostgresUnavailable as reason:
         display(Note(f"**Without PostgreSQL**: {reason} The next cells have nothing to show."))
         return None

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from httpx import AsyncClient
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from course_lib.models import Account, Post, Tag, User, post_tags
 
@@ -60,6 +61,20 @@ POSTS_BY_AUTHOR = {
 """The last post of each is still a draft."""
 
 FIRST_POST_AT = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
+
+
+async def make_administrator(engine: AsyncEngine, name: str) -> None:
+    """One of them is an administrator from now on; no other column of the row changes."""
+    chosen = update(User).where(User.username == name)
+    async with engine.begin() as connection:
+        await connection.execute(chosen.values(is_admin=True, updated_at=User.updated_at))
+
+
+async def be(client: AsyncClient, name: str) -> None:
+    """From now on each request of this client is one of that person, who logs in for it."""
+    reply = await client.post("/login", json={"email": f"{name}@example.org", "password": PASSWORD})
+    reply.raise_for_status()
+    client.headers["Authorization"] = f"Bearer {reply.json()['token']}"
 
 
 async def add_people(connection: AsyncConnection) -> None:

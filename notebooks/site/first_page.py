@@ -11,7 +11,7 @@ import nbformat
 import reference
 from course_lib.school.exercises.solutions import exercises
 from course_lib.school.kit_files import NOTEBOOKS, ROOT, SOLUTIONS
-from course_lib.school.lessons.course import lessons, table_of_lessons
+from course_lib.school.lessons.course import lessons, reference_pages, table_of_lessons
 from course_lib.school.lessons.predictions import FOLDED
 
 TEMPLATE = Path(__file__).with_name("index.md")
@@ -30,6 +30,7 @@ def first_page(places: list[str]) -> str:
         verdict=_verdict(),
         table=table_of_lessons().markdown,
         lessons="\n".join(f"{lesson.title} <{lesson.name}>" for lesson in lessons()),
+        pages="\n".join(f"{name.capitalize()} <{name}>" for name in reference_pages()),
         exercises=_listed(places, "exercises"),
         library="\n".join(f"library/{name}" for name in reference.modules()),
         teaching=_listed(places, "teaching"),

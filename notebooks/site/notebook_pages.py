@@ -28,9 +28,8 @@ def lesson_page(path: Path) -> str:
     """The lesson with its outputs; from a question to its reveal they are folded."""
     notebook = fold(nbformat.read(path, as_version=4))
     heading = notebook.cells[0]
-    heading.source = (
-        f"# {path.stem[:2]} {heading.source.removeprefix('# ')}"  # search shows nothing but the title
-    )
+    if path.stem[0].isdigit():  # search shows nothing but the title
+        heading.source = f"# {path.stem[:2]} {heading.source.removeprefix('# ')}"
     _fold_what_repeats_an_answer(notebook)
     for output in _outputs(notebook.cells):
         if "text/markdown" in output.get("data", {}):

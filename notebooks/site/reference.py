@@ -94,9 +94,23 @@ def _first_sentence(tree: ast.Module) -> str:
 
 
 def _imported(code: str) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(ast.parse(code)):
+    """Names with the module they are imported from; of a module that is imported whole, the names used of it."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(LAB):
-            yield from ((node.module, alias.name) for alias in node.names)
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                if _file(whole).is_file():
+                    yield from ((whole, name) for name in _used_of(alias.name, tree))
+                else:
+                    yield node.module, alias.name
+
+
+def _used_of(module: str, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr=used) if name == module:
+                yield used
 
 
 def _home(module: str, name: str) -> str:

@@ -12,7 +12,7 @@ import nbformat
 
 import reference
 from course_lib.school.kit_files import EXERCISES, NOTEBOOKS, ROOT, TEACHING
-from course_lib.school.lessons.course import lessons, word_list
+from course_lib.school.lessons.course import lessons, reference_pages, word_list
 from first_page import first_page
 from notebook_pages import exercises_page, lesson_page
 
@@ -25,6 +25,7 @@ Pages = dict[str, str | bytes]
 def pages() -> Pages:
     """Each page, and each picture, by its place under the source folder."""
     found: Pages = {lesson.file: lesson_page(NOTEBOOKS / lesson.file) for lesson in lessons()}
+    found |= {f"{name}.ipynb": lesson_page(NOTEBOOKS / f"{name}.ipynb") for name in reference_pages()}
     found |= {f"exercises/{path.name}": exercises_page(path) for path in _notebooks(EXERCISES)}
     found |= {f"teaching/{path.name}": path.read_text("utf-8") for path in sorted(TEACHING.glob("*.md"))}
     found |= {f"library/{name}.md": reference.module_page(name) for name in reference.modules()}
@@ -60,7 +61,7 @@ def _notebooks(folder: Path) -> list[Path]:
 
 
 def _code_of_notebooks() -> list[str]:
-    paths = [*(NOTEBOOKS / lesson.file for lesson in lessons()), *_notebooks(EXERCISES)]
+    paths = [*_notebooks(NOTEBOOKS), *_notebooks(EXERCISES)]
     return [cell.source for path in paths for cell in _read(path).cells if cell.cell_type == "code"]
 
 

@@ -8,7 +8,7 @@ from axe import axe_core, faults
 from nbconvert import HTMLExporter
 
 from course_lib.school.kit_files import NOTEBOOKS
-from course_lib.school.lessons.course import Lesson, lessons
+from course_lib.school.lessons.course import Lesson, lessons, reference_pages
 from course_lib.school.making.slides import write_slides
 
 pytestmark = pytest.mark.browser
@@ -21,6 +21,9 @@ LINKS_OF_JUPYTER = "link-in-text-block"
 """Told from the text around them by their colour alone. On slides they are underlined."""
 
 each_lesson = pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.name)
+each_notebook = pytest.mark.parametrize(
+    "name", [*(lesson.name for lesson in lessons()), *reference_pages()], ids=str
+)
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +40,12 @@ def page(browser: Any) -> Any:
     page.close()
 
 
-@each_lesson
+@each_notebook
 def test_an_exported_lesson_has_no_fault_of_the_kits_own(
-    lesson: Lesson, page: Any, axe: str, tmp_path: Path
+    name: str, page: Any, axe: str, tmp_path: Path
 ) -> None:
     exported = tmp_path / "lesson.html"
-    exported.write_text(HTMLExporter().from_filename(str(NOTEBOOKS / lesson.file))[0], "utf-8")
+    exported.write_text(HTMLExporter().from_filename(str(NOTEBOOKS / f"{name}.ipynb"))[0], "utf-8")
     page.goto(exported.as_uri())
     left_out = (*COLORS_OF_JUPYTER, TABLE_OF_PANDAS)
     assert faults(page, axe, exclude=left_out, without=LINKS_OF_JUPYTER) == []

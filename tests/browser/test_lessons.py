@@ -9,7 +9,7 @@ from course_lib.school.exercises.solutions import find
 from course_lib.school.kit_files import NOTEBOOKS
 
 pytestmark = pytest.mark.browser
-LESSONS = sorted(path.name for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+LESSONS = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 PROJECTOR = {"width": 1024, "height": 768}
 WIDER_THAN_ITS_PLACE = """() => [...document.querySelectorAll(".jp-Notebook .cm-scroller, .jp-OutputArea-output")]
     .filter(each => each.scrollWidth > each.clientWidth + 1)

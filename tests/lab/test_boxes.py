@@ -54,7 +54,7 @@ def test_what_is_needed_stands_above_what_needs_it() -> None:
 
 def test_no_line_runs_through_a_box() -> None:
     svg = course_map().svg
-    assert len(lines(svg)) == 17
+    assert len(lines(svg)) == 23
     assert [
         name for name, box in places(svg).items() if any(runs_through(each, box) for each in lines(svg))
     ] == []

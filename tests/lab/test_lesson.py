@@ -17,6 +17,7 @@ from course_lib.lab.lesson import (
     Prediction,
     expect,
     open_both,
+    own_pair,
     own_postgres,
     predict,
     show_source,
@@ -24,6 +25,7 @@ from course_lib.lab.lesson import (
 )
 from course_lib.lab.markdown_note import Note
 from course_lib.lab.postgres import Server, programs
+from course_lib.lab.standby import Pair
 from course_lib.models import User
 
 
@@ -174,8 +176,9 @@ async def test_without_postgresql_the_lesson_says_so_and_goes_on(
     monkeypatch.setattr(programs, "VERSION", 99)  # one that the wheel does not have
     engines = await open_both()
     assert own_postgres() is None
+    assert own_pair() is None
     assert [engine.dialect.name for engine in engines] == ["sqlite"]
-    assert capsys.readouterr().out.count("Without PostgreSQL") == 2
+    assert capsys.readouterr().out.count("Without PostgreSQL") == 3
     await engines[0].dispose()
 
 
@@ -184,6 +187,13 @@ def test_a_lesson_can_have_a_server_of_its_own() -> None:
     assert isinstance(server, Server)
     assert server.is_running()
     server.remove()
+
+
+def test_a_lesson_can_have_a_primary_and_a_standby() -> None:
+    pair = own_pair()
+    assert isinstance(pair, Pair)
+    assert pair.is_connected()
+    pair.remove()
 
 
 def test_a_call_gives_its_value_or_its_error() -> None:

@@ -1,13 +1,15 @@
 """The sample people: the same rows with the same keys on both databases."""
 
+import httpx
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from stages import DATABASES
 
+from course_lib.app import create_app
 from course_lib.db import Base
 from course_lib.lab.databases import open_database
-from course_lib.lab.people import PASSWORD, POSTS_BY_AUTHOR
+from course_lib.lab.people import PASSWORD, POSTS_BY_AUTHOR, be, make_administrator
 from course_lib.models import Account, Post, Tag, User, post_tags
 from course_lib.security import verify_password
 
@@ -64,6 +66,24 @@ async def test_everybody_has_the_one_password(engine: AsyncEngine) -> None:
         (hashed,) = set(await connection.scalars(select(User.hashed_password)))
 
     assert await verify_password(PASSWORD, hashed)
+
+
+@with_people
+@with_people
+async def test_a_client_is_who_it_says_and_an_administrator_may_more(engine: AsyncEngine) -> None:
+    transport = httpx.ASGITransport(create_app(engine))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        await be(client, "mira")
+        asked = [await client.get(path) for path in ("/users/1", "/users")]
+        await make_administrator(engine, "mira")
+        asked += [await client.get("/users")]
+        await be(client, "tomas")
+        asked += [await client.get("/users")]
+        with pytest.raises(httpx.HTTPStatusError):
+            await be(client, "sam")
+
+    assert [reply.status_code for reply in asked] == [200, 403, 200, 403]
+    assert asked[2].json()["items"][0] == asked[0].json()
 
 
 @with_people

@@ -26,7 +26,7 @@ def shown(metadata: MetaData) -> list[str]:
 def test_every_table_and_every_foreign_key_is_drawn() -> None:
     keys = [key for table in Base.metadata.tables.values() for key in table.foreign_keys]
     assert set(Base.metadata.tables) <= set(shown(Base.metadata))
-    assert schema_picture(Base.metadata).svg.count('<path class="quiet"') == len(keys) == 6
+    assert schema_picture(Base.metadata).svg.count('<path class="quiet"') == len(keys) == 7
 
 
 def test_every_column_is_written_with_its_marks() -> None:
@@ -69,7 +69,7 @@ def test_the_prose_has_a_sentence_for_every_table_and_foreign_key() -> None:
     assert "username (unique)" in prose
     assert "No two rows of transfers have the same from_account_id and idempotency_key." in prose
     assert "idempotency_key (or nothing)" in prose
-    assert len(prose.splitlines()) == 7 + 6
+    assert len(prose.splitlines()) == 8 + 7
 
 
 def test_a_key_of_two_columns_is_one_line() -> None:

@@ -38,7 +38,7 @@ def installed(built: Path) -> Path:
 @pytest.fixture(scope="module")
 def copy(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("learner") / "my course"
-    assert "15 lessons and 14 exercise notebooks" in course(installed, "start", folder, folder=folder.parent)
+    assert "18 lessons and 17 exercise notebooks" in course(installed, "start", folder, folder=folder.parent)
     return folder
 
 
@@ -97,7 +97,7 @@ def test_the_application_serves_rows_of_the_folder_that_one_is_in(installed: Pat
     port = next(filter(port_is_free, range(8200, 8300)))
     words = (str(installed / "course"), "serve", "--port", str(port))
     with started(*words, folder=tmp_path, PYTHONPATH="") as (_, address):
-        site = wait_for(lambda: answer(f"{address}/users"))
+        site = wait_for(lambda: answer(f"{address}/posts"))
     assert site.json()["items"] == []
     assert (tmp_path / "course.db").is_file()
 

@@ -16,6 +16,9 @@ from course_lib.lab.postgres.cluster import Cluster
 from course_lib.lab.postgres.programs import detached
 from course_lib.lab.processes import identity, is_alive
 
+BEGUN: "list[subprocess.Popen[bytes]]" = []
+"""Kept: what nobody refers to any more, in a fork for example, warns that its process was forgotten."""
+
 
 def sign(folder: Path, role: str, pid: int) -> Path:
     """The file in which a process says that it is one of the server's users, or its watcher."""
@@ -33,6 +36,7 @@ def begin_watcher(folder: Path, *, private: bool) -> None:
         return
     words = [sys.executable, "-P", __file__, str(folder), *(["private"] if private else [])]
     watcher = subprocess.Popen(words, cwd=folder.anchor, **detached())
+    BEGUN.append(watcher)
     sign(folder, "watcher", watcher.pid).touch()
     threading.Thread(target=watcher.wait, daemon=True).start()  # so that it never stays as a zombie
 

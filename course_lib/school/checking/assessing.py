@@ -17,7 +17,7 @@ from course_lib.school.attempts.time_limit import TookTooLong, hangs
 from course_lib.school.attempts.verdicts import NotAttempted, NotYet
 from course_lib.school.checking.swallowed import BrokenConnection, CameOut
 from course_lib.school.exercises.outcomes import NOT_ATTEMPTED, NOT_YET, PASSED
-from course_lib.school.exercises.solutions import Exercise, read
+from course_lib.school.exercises.solutions import MILESTONE, Exercise, read
 from course_lib.school.judges import judge_of
 from course_lib.school.judges.registry import POSTGRES, SQLITE
 from course_lib.school.learner import copies
@@ -32,7 +32,8 @@ NEEDS_POSTGRES = (
 class Outcome:
     """What came of one attempt. `state` is not attempted, not yet or passed; `told` explains it.
 
-    `checked` is False where a judge needs PostgreSQL and there is none: nothing is known of the answer.
+    `share` is the part of the points that it is worth. `checked` is False where a judge needs PostgreSQL and there is
+    none: nothing is known of the answer.
     """
 
     exercise: Exercise
@@ -42,6 +43,7 @@ class Outcome:
     sent: Statements | None = None
     remarks: list[str] = field(default_factory=list)
     checked: bool = True
+    share: float = 0.0
 
     @property
     def facts(self) -> dict[str, object]:
@@ -50,7 +52,11 @@ class Outcome:
             "exercise": self.exercise.id,
             "outcome": self.state,
             "misconception": self.misconception or None,
-        }
+        } | ({"points": self.points} if self.state == NOT_YET and self.share else {})
+
+    @property
+    def points(self) -> float:
+        return round(self.exercise.points * self.share, 2)
 
     def note(self) -> Note:
         name = f": {self.misconception}" if self.state == NOT_YET else ""
@@ -77,19 +83,23 @@ async def assess(exercise: Exercise, answer: object, *, hidden: bool = False) ->
         told = f"The check cannot read what your function returned or did: {type(error).__name__}: {error}."
         stumbled = NotYet("unforeseen answer", f"{told} Compare it with the docstring.")
         return _not_yet(exercise, answer, stumbled, remarks)
-    return Outcome(exercise, PASSED, remarks=remarks)
+    return Outcome(exercise, PASSED, remarks=remarks, share=1.0)
 
 
 async def _on_each_database(exercise: Exercise, answer: Any, remarks: list[str], *, hidden: bool) -> None:
     if not callable(answer):
         check_call(answer, ())
     databases = judge_of(exercise.id, exercise.lesson).on
-    for database in databases:
+    for place, database in enumerate(databases):
         try:
             await _attempt(exercise, answer, database, hidden=hidden)
         except NotYet as fault:
             if database == POSTGRES and SQLITE in databases:
                 fault.told = f"All is well on SQLite. On PostgreSQL: {fault.told}"
+            if exercise.kind == MILESTONE and hidden:  # when points are given
+                others = databases[place + 1 :]
+                left = [await _share_of(exercise, answer, other, hidden=hidden) for other in others]
+                fault.share = (place + fault.share + sum(left)) / len(databases)
             raise
         except PostgresUnavailable as reason:
             if SQLITE not in databases:
@@ -99,12 +109,23 @@ async def _on_each_database(exercise: Exercise, answer: Any, remarks: list[str],
         await _attempt(exercise, answer, databases[0], hidden=hidden, kind=BrokenConnection)
 
 
+async def _share_of(exercise: Exercise, answer: Any, database: str, *, hidden: bool) -> float:
+    """What a milestone that has failed already is worth on another database."""
+    try:
+        await _attempt(exercise, answer, database, hidden=hidden)
+    except NotYet as fault:
+        return fault.share
+    except (NotAttempted, TookTooLong, Exception):
+        return 0.0
+    return 1.0
+
+
 def _not_yet(exercise: Exercise, answer: object, fault: NotYet, remarks: list[str]) -> Outcome:
     """Code as it was given is no attempt; what is wrong with it is shown all the same."""
     if any(_is_same(answer, code) for code in _given(exercise)):
         told = f"This is the code as it was given. {fault.told}"
         return Outcome(exercise, NOT_ATTEMPTED, told, fault.misconception, fault.sent, remarks)
-    return Outcome(exercise, NOT_YET, fault.told, fault.misconception, fault.sent, remarks)
+    return Outcome(exercise, NOT_YET, fault.told, fault.misconception, fault.sent, remarks, share=fault.share)
 
 
 def _given(exercise: Exercise) -> list[str]:

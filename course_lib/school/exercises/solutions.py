@@ -23,7 +23,9 @@ BLOCK = re.compile(
 LINE = re.compile(r"^(?P<letter>[A-Z])  (?P<code>.+)$", re.MULTILINE)
 WRONG = re.compile(r"# Wrong: (?P<name>.+)\n")
 LAST_CHECK = re.compile(r"\n+await check\(.*\)\s*$")
-KINDS = ("modify", "make", "fix", "order", "choose", "test", "incident")
+MILESTONE = "milestone"
+"""A kind with part points: each database gives its share, and one that fails leaves the other."""
+KINDS = ("modify", "make", "fix", "order", "choose", "test", "incident", MILESTONE)
 GIVEN = "given"
 LEFT_OUT = ("hint", "reason", "other-answer", "trade-off", "wrong-answer")
 """Tags of cells that learners do not get; a wrong answer that is also `given` is what they start from."""

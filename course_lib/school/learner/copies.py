@@ -68,8 +68,9 @@ def start(folder: Path, *, kit: Path = NOTEBOOKS) -> list[str]:
             for name in notebooks:
                 _apply(batch, news_of(found_in(folder, name), notebooks))
             batch.put(folder / MARKER, (json.dumps({"format": 1}) + "\n").encode(), over=None)
-    lessons = sum("/" not in name for name in notebooks)
-    return [f"{folder}: your copy, with {lessons} lessons and {len(notebooks) - lessons} exercise notebooks."]
+    lessons = sum(name[0].isdigit() for name in notebooks)
+    exercises = sum("/" in name for name in notebooks)
+    return [f"{folder}: your copy, with {lessons} lessons and {exercises} exercise notebooks."]
 
 
 @plain_errors()
@@ -95,16 +96,21 @@ def kit_has_news(folder: Path, *, kit: Path = NOTEBOOKS) -> bool:
 
 @plain_errors()
 def reset(folder: Path, what: str, *, lesson: bool = False, kit: Path = NOTEBOOKS) -> list[str]:
-    """Give back a notebook ("07"), or one exercise of it ("07.2"), as it was given; a backup is made first."""
+    """Give back a notebook ("07"), or one exercise of it ("07.2"), as it was given; a backup is made first.
+
+    A page that is no lesson goes by its name.
+    """
     folder = _copy(folder)
-    number = re.fullmatch(r"([0-9]{2})(\.[0-9]+)?", what)
-    if number is None or (lesson and number[2]):
+    asked = re.fullmatch(r"([0-9]{2})(\.[0-9]+)?", what)
+    is_page = what in _pages(folder)
+    if not is_page and (asked is None or (lesson and asked[2])):
         raise WorkspaceError(f"{what!r} cannot be reset. {_perhaps(folder, what)}Name it like this: {FORM}.")
+    number, exercise = asked.groups() if asked else ("", None)
     with alone_in(folder):
         lines = take_new_names(folder)
         with together(folder) as batch:
-            found = found_in(folder, _given_name(folder, number[1], lesson=lesson))
-            lines += _restore(batch, found, what if number[2] else "")
+            name = f"{what}.ipynb" if is_page else _given_name(folder, number, lesson=lesson)
+            lines += _restore(batch, found_in(folder, name), what if exercise else "")
     with suppress(WorkspaceError):  # the reset is done, whatever may be wrong with the kit
         if kit_has_news(folder, kit=kit):
             lines.append("The kit has newer versions: `course update` brings them.")
@@ -186,6 +192,10 @@ def _given_name(folder: Path, number: str, *, lesson: bool) -> str:
         new = "`course update` brings what is new"
         raise WorkspaceError(f"There is no {kind} {number} in {folder}; {known}. {new}.")
     return found[0].relative_to(given).as_posix()
+
+
+def _pages(folder: Path) -> list[str]:
+    return [path.stem for path in (folder / GIVEN).glob("[a-z]*.ipynb")]
 
 
 def _numbered(folder: Path, kind: str) -> list[tuple[str, str]]:

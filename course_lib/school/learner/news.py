@@ -7,7 +7,7 @@ from typing import Any
 from course_lib.school.learner import merging
 from course_lib.school.learner.files import GIVEN, WorkspaceError, bytes_of
 
-PATTERNS = ("[0-9][0-9]_*.ipynb", "exercises/ex[0-9][0-9]_*.ipynb")
+PATTERNS = ("[0-9][0-9]_*.ipynb", "[a-z]*.ipynb", "exercises/ex[0-9][0-9]_*.ipynb")
 Notebooks = dict[str, Any]  # what the kit gives, by the path in the kit and in the copy
 
 
@@ -84,6 +84,8 @@ def news_of(found: Found, notebooks: Notebooks) -> News:
 def reset_command(name: str) -> str:
     """What gives this notebook back as it was given."""
     folder, _, file = name.rpartition("/")
+    if not folder and file[0].isalpha():
+        return f"course reset {file.removesuffix('.ipynb')}"
     return f"course reset {file.removeprefix('ex')[:2]}" + ("" if folder else " --lesson")
 
 

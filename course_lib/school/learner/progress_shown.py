@@ -28,6 +28,11 @@ class Exercise(Protocol):
     def points(self) -> int: ...
 
 
+class TimedExercise(Exercise, Protocol):
+    @property
+    def minutes(self) -> int: ...
+
+
 def progress_here() -> Progress:
     """The progress of the copy that this notebook or command runs in; an empty one elsewhere."""
     return progress_of(find() or Path.cwd())
@@ -39,6 +44,26 @@ async def table_of_progress(exercises: Sequence[Exercise], progress: Progress) -
     columns = ("lesson", "exercises", "passed", "points", "tries", "hints", "last try")
     rows = [_row(group, tries, hints) for group in _by_lesson(exercises)]
     return Table(_answer(exercises, passed_in(tries)), columns, rows)
+
+
+async def table_of_exercises(exercises: Sequence[TimedExercise], progress: Progress) -> Table:
+    """A row for each exercise: whether it is passed, how often it was tried, how many hints were taken."""
+    tries, hints = await progress.tries(), await progress.hints()
+    passed = passed_in(tries)
+    rows = [
+        (
+            f"{each.id} {each.title}",
+            each.minutes,
+            each.points,
+            "yes" if each.id in passed else "–",
+            sum(one.exercise == each.id for one in tries),
+            sum(one.exercise == each.id for one in hints),
+        )
+        for each in exercises
+    ]
+    return Table(
+        _answer(exercises, passed), ("exercise", "minutes", "points", "passed", "tries", "hints"), rows
+    )
 
 
 async def picture_of_progress(exercises: Sequence[Exercise], progress: Progress) -> Picture:

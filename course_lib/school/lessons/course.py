@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from course_lib.lab.boxes import Link, drawn
 from course_lib.lab.drawings import Drawing
 from course_lib.lab.markdown_note import Note
-from course_lib.school.kit_files import COURSE
+from course_lib.school.kit_files import COURSE, NOTEBOOKS
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ def lesson_named(wanted: str) -> Lesson:
 def lessons() -> list[Lesson]:
     """All lessons, in their order."""
     return [Lesson(**entry) for entry in tomllib.loads(COURSE.read_text("utf-8"))["lesson"]]
+
+
+def reference_pages() -> list[str]:
+    """The notebooks that are no lesson, by their names without a number: they are looked up, and have no exercises."""
+    return sorted(path.stem for path in NOTEBOOKS.glob("[a-z]*.ipynb"))
 
 
 def course_map() -> Drawing:

@@ -10,7 +10,7 @@ races           others who want the same rows at the same moment
 cheap_hashes    passwords whose hashes cost nothing
 web_requests    requests to a learner's routes, and what the replies say
 written_tests   a test that a learner wrote, on what is right and on what is broken
-shop_tables     orders, letters and sales of a shop, beside the course's tables
+shop_tables     orders, letters, sales and events of a shop, beside the course's tables
 incidents       a shop on a server of its own, broken in one of several ways
 
 What works on anybody's engine stands in the lab: interleave, stepping, faults, serving_in_this_loop.

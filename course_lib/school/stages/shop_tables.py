@@ -1,13 +1,17 @@
-"""Tables of a shop that the checks make beside the course's: orders, letters, and sales that are counted in memory."""
+"""Tables of a shop that the checks make beside the course's: orders, letters, sales that are counted in memory, and
+events by the month."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from typing import Any
 from weakref import ref
 
-from sqlalchemy import BigInteger, String, TypeDecorator, false
+from sqlalchemy import BigInteger, String, TypeDecorator, false, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from course_lib.db import UtcDateTime
 from course_lib.school.attempts.attempt import Attempt
 
 
@@ -80,6 +84,39 @@ class Sale(ShopBase):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(_CountedTitle(80))
+
+
+class Event(ShopBase):
+    """On PostgreSQL each month has a partition of its own, and the key has to hold the column that decides."""
+
+    __tablename__ = "shop_events"
+    __table_args__ = {"postgresql_partition_by": "RANGE (at)"}
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    words: Mapped[str] = mapped_column(String(80))
+
+
+def month_after(month: date, count: int = 1) -> date:
+    """The first day of the month that comes so many months later."""
+    years, months = divmod(month.month - 1 + count, 12)
+    return date(month.year + years, months + 1, 1)
+
+
+async def open_events(engine: AsyncEngine, first: date, months: int = 12) -> None:
+    """The table of events, and on PostgreSQL a partition for each of so many months, which begin at midnight UTC."""
+    async with engine.begin() as connection:
+        await connection.run_sync(ShopBase.metadata.create_all)
+        if engine.dialect.name != "postgresql":
+            return
+        for month in [month_after(first, count) for count in range(months)]:
+            bounds = [datetime(each.year, each.month, 1, tzinfo=UTC) for each in (month, month_after(month))]
+            await connection.execute(
+                text(
+                    f"CREATE TABLE IF NOT EXISTS shop_events_{month:%Y_%m} PARTITION OF shop_events "
+                    f"FOR VALUES FROM ('{bounds[0]}') TO ('{bounds[1]}')"
+                )
+            )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import MetaData, insert, select
 
 from course_lib.db import Base
 from course_lib.errors import CourseError
@@ -143,16 +143,19 @@ async def put_to_the_test(
     *,
     other_rows: str,
     before_the_second: Callable[[], Awaitable[None]],
+    metadata: MetaData = Base.metadata,
+    in_part: bool = False,
 ) -> None:
     """Raise NotYet for a test that refuses what is right, or misses something broken. `other_rows` says how the rows
-    of the check differ from those of the notebook."""
+    of the check differ from those of the notebook; `metadata` has the tables. With `in_part`, what is caught counts."""
     rehearsal, name = Rehearsal(attempt, versions, arranged), attempt.name
-    async with same_rows(attempt) as put_back:
+    async with same_rows(attempt, metadata) as put_back:
         await _passes_on_the_right_one(rehearsal, other_rows)
         await before_the_second()
         await _passes_once_more(rehearsal)
         await put_back()
         if versions.in_other_words and (fault := await rehearsal.run(versions.in_other_words)):
+            await put_back()
             await _passes_once_more(rehearsal)
             raise NotYet(
                 "asserts on words",
@@ -162,6 +165,7 @@ async def put_to_the_test(
             )
         await put_back()
         if fault := await rehearsal.run(versions.in_another_way):
+            await put_back()
             await _passes_once_more(rehearsal)
             raise _refuses_another(name, fault)
         missed: dict[str, Statements] = {}
@@ -169,7 +173,11 @@ async def put_to_the_test(
             await put_back()
             if await rehearsal.run(broken) is None:
                 missed[what] = attempt.sent
-    _nothing_is_missed(attempt, missed, len(versions.broken))
+    try:
+        _nothing_is_missed(attempt, missed, len(versions.broken))
+    except NotYet as fault:
+        fault.share = 1 - len(missed) / len(versions.broken) if in_part else 0
+        raise
 
 
 def _refuses_another(name: str, fault: NotYet) -> NotYet:
@@ -229,9 +237,11 @@ def _nothing_is_missed(attempt: Attempt, missed: Mapping[str, Statements], of: i
 
 
 @asynccontextmanager
-async def same_rows(attempt: Attempt) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def same_rows(
+    attempt: Attempt, metadata: MetaData = Base.metadata
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Gives a function that puts all rows back as they are now, whatever has been committed."""
-    tables = Base.metadata.sorted_tables
+    tables = metadata.sorted_tables
     async with attempt.engine.connect() as connection:
         rows = {
             table: [dict(row) for row in (await connection.execute(select(table))).mappings()]

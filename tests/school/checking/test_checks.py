@@ -21,6 +21,7 @@ from course_lib.school.checking.checks import NotPassed
 from course_lib.school.checking.memory import memory
 from course_lib.school.exercises.outcomes import NOT_ATTEMPTED
 from course_lib.school.exercises.solutions import find
+from course_lib.school.judges import judge_of
 from course_lib.school.judges import registry as registered
 from course_lib.school.judges.registry import BOTH, POSTGRES, Judge
 from course_lib.school.learner import copies
@@ -179,6 +180,49 @@ async def test_grade_raises_for_what_did_not_pass_and_shows_no_traceback() -> No
     with pytest.raises(NotPassed) as caught:
         await shown(people(WRONG), by=grade)
     assert caught.value._render_traceback_() == ["NotPassed: 07.1 not yet: N+1"]
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, exercise: str, fails: dict[str, float]) -> None:
+    """From now on the check of the exercise looks at nothing: it fails on these databases, with these shares."""
+
+    async def run(attempt: Attempt) -> None:
+        if attempt.database in fails:
+            fault = attempt.not_yet("a race", "Two came at once.")
+            fault.share = fails[attempt.database]
+            raise fault
+
+    judge_of(exercise, find(exercise).lesson)
+    monkeypatch.setitem(registered.JUDGES, exercise, Judge(run, BOTH))
+
+
+@pytest.mark.parametrize(
+    ("fails", "points"),
+    [
+        ({}, None),
+        ({"postgresql": 0}, 4.0),
+        ({"sqlite": 0}, 4.0),
+        ({"sqlite": 0.5, "postgresql": 0}, 2.0),
+        ({"sqlite": 0.5, "postgresql": 0.75}, 5.0),
+    ],
+)
+async def test_a_milestone_is_worth_the_part_that_holds(
+    monkeypatch: pytest.MonkeyPatch, fails: dict[str, float], points: float | None
+) -> None:
+    judged(monkeypatch, "17.2", fails)
+    with capture_output() as captured:
+        got = await grade("17.2", lambda session, show_ids: {})
+    assert got == points
+    assert captured.outputs[0].metadata["course"].get("points") == points
+
+
+async def test_a_milestone_that_holds_nowhere_and_any_other_exercise_are_worth_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged(monkeypatch, "17.2", {"sqlite": 0, "postgresql": 0})
+    judged(monkeypatch, "07.1", {"postgresql": 0})
+    for exercise in ("17.2", "07.1"):
+        with pytest.raises(NotPassed):
+            await shown(people(RIGHT), exercise, by=grade)
 
 
 async def test_hints_come_one_at_a_time_and_end_in_the_solution() -> None:

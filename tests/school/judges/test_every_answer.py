@@ -16,6 +16,7 @@ from course_lib.school.exercises import solutions as module
 from course_lib.school.exercises.outcomes import NOT_ATTEMPTED, NOT_YET, PASSED
 from course_lib.school.exercises.solutions import (
     KINDS,
+    MILESTONE,
     Exercise,
     UnknownExercise,
     exercises,
@@ -130,7 +131,9 @@ def test_every_lesson_has_exercises_of_several_kinds() -> None:
     kinds = {
         lesson.name: [each.kind for each in ALL if each.lesson == lesson.name] for lesson in lessons()[1:]
     }
+    milestones = kinds.pop("17_capstone")
     assert {name: some for name, some in kinds.items() if len(some) < 4 or len(set(some)) < 4} == {}
+    assert milestones == [MILESTONE] * 9
     assert {each.kind for each in ALL} == set(KINDS)
     assert len(ALL) >= 45
 

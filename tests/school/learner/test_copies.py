@@ -27,7 +27,7 @@ def test_a_copy_has_every_notebook_and_no_outputs(copy: Path, kit: Path) -> None
 def test_the_kit_itself_gives_a_copy_without_outputs_that_has_no_news(tmp_path: Path) -> None:
     start(tmp_path / "mine")
 
-    lessons = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
+    lessons = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
     assert sorted(path.name for path in (tmp_path / "mine").glob("*.ipynb")) == lessons
     assert all(not each.get("outputs") for name in lessons for each in load(tmp_path / "mine" / name).cells)
     assert update(tmp_path / "mine") == [
@@ -206,6 +206,23 @@ def test_a_reset_says_when_the_kit_has_something_newer(copy: Path, kit: Path) ->
     save(kit / EXERCISES, TASKS | {"title": "# New"})
 
     assert "`course update` brings them" in reset(copy, "07", kit=kit)[-1]
+
+
+def test_a_page_that_is_no_lesson_comes_with_an_update_and_is_reset_by_its_name(
+    copy: Path, kit: Path
+) -> None:
+    page = save(kit / "anomalies.ipynb", {"title": "# To look up"})
+    assert update(copy, kit=kit) == ["anomalies.ipynb: new."]
+
+    edit(copy / page.name, title="# Mine")
+    assert reset(copy, "anomalies", kit=kit)[0] == "anomalies.ipynb: as it was given."
+    assert sources(copy / page.name) == sources(page)
+
+    (copy / page.name).unlink()
+    save(page, {"title": "# To look up, anew"})
+    assert "`course reset anomalies` brings it back." in update(copy, kit=kit)[0]
+    reset(copy, "anomalies", kit=kit)
+    assert sources(copy / page.name) == sources(page)
 
 
 @pytest.mark.parametrize("what", ["7", "07.", "../07", "07.2.1", "", "*", "٠٧"])

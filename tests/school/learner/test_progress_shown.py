@@ -8,7 +8,11 @@ import pytest
 
 from course_lib.school.exercises.solutions import Exercise, exercises
 from course_lib.school.learner.progress import Progress, progress_of
-from course_lib.school.learner.progress_shown import picture_of_progress, table_of_progress
+from course_lib.school.learner.progress_shown import (
+    picture_of_progress,
+    table_of_exercises,
+    table_of_progress,
+)
 from course_lib.school.lessons.course import Lesson, lessons, title_of
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -21,6 +25,7 @@ class Task:
     lesson: str
     points: int
     title: str = "Load posts once"
+    minutes: int = 9
 
 
 TASKS = [
@@ -48,6 +53,16 @@ async def test_the_table_tells_each_lesson_what_was_passed_and_what_it_took(prog
     assert table.rows == [
         ("05 Transactions", 1, 0, "0 of 1", 0, 0, "–"),
         ("07 Eager loading", 2, 1, "3 of 5", 2, 1, DAY),
+    ]
+
+
+async def test_a_list_of_exercises_tells_each_what_it_took(progress: Progress) -> None:
+    table = await table_of_exercises(TASKS[1:], progress)
+
+    assert table.caption == "You passed 1 of 2 exercises: 3 of 5 points."
+    assert table.rows == [
+        ("07.1 Load posts once", 9, 2, "–", 0, 0),
+        ("07.2 Load posts once", 9, 3, "yes", 2, 1),
     ]
 
 

@@ -16,6 +16,8 @@ from course_lib.school.lessons.vote_cards import SETTLED, cards_in, vote_cards
 LESSONS = [lesson for lesson in lessons() if lesson.name != "00_start_here"]
 CARDS = ("Vote card 1", "Vote card 2")
 HEADINGS = ["Before the hour", "Minutes", "When you are late", *CARDS, "On the board", "Exercises"]
+MORE = {"17_capstone": ["Grading", "Answers in writing"]}
+"""Headings behind these, of a lesson that is a piece of work."""
 HOUR = 60
 TAKEN = re.compile(r"^- \*\*(\d\d\.\d+)\*\* \((\d+) minutes\)\. (.*?)(?=^- |^$|\Z)", re.DOTALL | re.MULTILINE)
 """How a note names an exercise to take in class: its id, its minutes, and misconceptions in italics."""
@@ -47,7 +49,8 @@ def rows(table: str) -> list[list[str]]:
 
 def faults_of_headings(text: str, lesson: Lesson) -> list[str]:
     found = re.findall(r"^#+ .+$", text, flags=re.MULTILINE)
-    asked = [f"# Teaching {lesson.number}: {title_of(lesson)}", *(f"## {heading}" for heading in HEADINGS)]
+    headings = [*HEADINGS, *MORE.get(lesson.name, [])]
+    asked = [f"# Teaching {lesson.number}: {title_of(lesson)}", *(f"## {heading}" for heading in headings)]
     return [] if found == asked else [f"headings are {found}, not {asked}"]
 
 

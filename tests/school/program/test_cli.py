@@ -154,6 +154,7 @@ def test_course_serve_brings_its_own_schema(tmp_path: Path, database: str, free_
         site = wait_for(lambda: answer(address))
         assert site.json()["items"] == []
         assert httpx.get(f"{address}/docs").status_code == 200
+        assert signed_up_and_logged_in(address) == "eve"
         os.killpg(course.pid, signal.SIGINT)
         assert_all_end([course])
 
@@ -163,9 +164,19 @@ def free_port() -> int:
     return next(filter(doctor.port_is_free, range(8200, 8300)))
 
 
+def signed_up_and_logged_in(address: str) -> str:
+    """The name under which a new reader finds herself."""
+    eve = {"email": "eve@example.org", "username": "eve", "password": "correct horse"}
+    key = httpx.post(f"{address}/users", json=eve, timeout=60).json()["id"]
+    eve.pop("username")
+    token = httpx.post(f"{address}/login", json=eve, timeout=60).json()["token"]
+    found = httpx.get(f"{address}/users/{key}", headers={"Authorization": f"Bearer {token}"})
+    return str(found.json()["username"])
+
+
 def answer(address: str) -> httpx.Response | None:
     try:
-        return httpx.get(f"{address}/users")
+        return httpx.get(f"{address}/posts")
     except httpx.TransportError:
         return None
 

@@ -9,7 +9,13 @@ from typing import Any
 from nbformat.v4 import new_output
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-from course_lib.school.classroom.results.graded_outcomes import NO_PASS, NOT_PASSED, calls, has_passed
+from course_lib.school.classroom.results.graded_outcomes import (
+    NO_PASS,
+    NOT_PASSED,
+    calls,
+    has_part,
+    has_passed,
+)
 
 TOLD = "the check came to no outcome of its own, so there are no points"
 HIDDEN = re.compile(r"^### (BEGIN|END) HIDDEN TESTS[ \t]*\n?", re.MULTILINE)
@@ -22,8 +28,8 @@ class DemandPass(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader ships 
     """
 
     def preprocess_cell(self, cell: Any, resources: Any, cell_index: int) -> tuple[Any, Any]:
-        graded = cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade")
-        if graded and calls(cell) and not has_passed(cell) and not any(map(_is_error, cell.outputs)):
+        graded = cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade") and calls(cell)
+        if graded and not (has_passed(cell) or has_part(cell) or any(map(_is_error, cell.outputs))):
             told = f"{NO_PASS}: {TOLD}"
             cell.outputs.append(new_output("error", ename=NO_PASS, evalue=TOLD, traceback=[told]))
         return cell, resources

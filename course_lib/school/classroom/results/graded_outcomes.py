@@ -103,6 +103,18 @@ def has_passed(cell: Cell) -> bool:
     return is_complete(cell) and _facts(outcomes_in(cell)[-1])["outcome"] == PASSED
 
 
+def has_part(cell: Cell) -> bool:
+    """Whether its last check gave some of its points: the cell ends with their number."""
+    points = _facts(outcomes_in(cell)[-1]).get("points") if is_complete(cell) else None
+    shown = [each for each in cell.get("outputs", []) if each["output_type"] == "execute_result"]
+    return bool(points) and [_text_of(each) for each in shown] == [str(points)]
+
+
+def _text_of(output: Any) -> str:
+    text = output.get("data", {}).get("text/plain", "")
+    return text if isinstance(text, str) else "".join(text)
+
+
 def _facts(output: Any) -> dict[str, Any]:
     facts = output.get("metadata", {}).get("course")
     known = isinstance(facts, dict) and "exercise" in facts and facts.get("outcome") in OUTCOMES
@@ -134,7 +146,6 @@ def _is_mishap(output: Any) -> bool:
 
 def _told(output: Any, why: str) -> str:
     """The diagnosis: the first paragraph of what a check shows, without its head."""
-    shown = output.get("data", {}).get("text/plain", "")
-    paragraph = (shown if isinstance(shown, str) else "".join(shown)).partition("\n\n")[0]
+    paragraph = _text_of(output).partition("\n\n")[0]
     told = re.sub(r"^(\s*\([^)]*\))?[.:\s]*", "", paragraph.partition(f": {why}")[2])
     return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"

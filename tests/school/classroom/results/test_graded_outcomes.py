@@ -7,7 +7,7 @@ import pytest
 from classrooms import code
 
 from course_lib import school
-from course_lib.school.classroom.results.graded_outcomes import SLIPS, Result, has_passed, met
+from course_lib.school.classroom.results.graded_outcomes import SLIPS, Result, has_part, has_passed, met
 from course_lib.school.exercises.outcomes import NOT_YET, PASSED
 from course_lib.school.exercises.solutions import exercises
 
@@ -57,3 +57,32 @@ def test_the_hidden_rows_have_the_last_word() -> None:
 )
 def test_an_outcome_too_few_too_many_or_of_another_exercise_is_no_pass(cell: dict[str, Any]) -> None:
     assert not has_passed(cell)
+
+
+def in_part(points: object, *, shown: str, exercise: str = "17.3") -> dict[str, Any]:
+    cell = code(f"await check('{exercise}', f)\nawait grade('{exercise}', f)")
+    facts = {"exercise": exercise, "outcome": "not yet", "misconception": "sold twice"}
+    told = [
+        {"output_type": "display_data", "metadata": {"course": each}}
+        for each in (facts, facts | {"points": points})
+    ]
+    number = {"output_type": "execute_result", "metadata": {}, "data": {"text/plain": shown}}
+    return cell | {"outputs": [*told, number]}
+
+
+def test_a_part_is_what_the_check_told_and_the_cell_ends_with() -> None:
+    assert has_part(in_part(4.0, shown="4.0"))
+    assert not has_passed(in_part(4.0, shown="4.0"))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        in_part(4.0, shown="8.0"),
+        in_part(None, shown="8.0"),
+        in_part(0, shown="0"),
+        told("not yet", "not yet"),
+    ],
+)
+def test_a_number_that_no_check_told_is_no_part(cell: dict[str, Any]) -> None:
+    assert not has_part(cell)
