@@ -123,8 +123,8 @@ def _events_of_the_day(attempt: Attempt, called: str, day: date, got: Sequence[t
     told = f"{called} " + " and ".join(
         part
         for part in (
-            f"returned {', '.join(extra)}, of another day" * bool(extra),
-            f"left out {', '.join(missing)}" * bool(missing),
+            f"returned {', '.join(map(repr, extra))} of another day" * bool(extra),
+            f"left out {', '.join(map(repr, missing))}" * bool(missing),
         )
         if part
     )
