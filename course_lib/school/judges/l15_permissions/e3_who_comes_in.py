@@ -47,6 +47,7 @@ async def one_answer_to_the_others(attempt: Attempt) -> None:
         token = await _let_in(attempt, seen, usual, f"{usual}@example.org")
         await _let_in_again(attempt, seen, usual, token)
         await _refused(attempt, seen, usual)
+        await _no_pattern(attempt, seen, usual)
         await _renewed(attempt, seen, weak)
         await give_password(attempt, hurried, PASSWORD, weak=True)
         await _changed_meanwhile(attempt, seen, hurried)
@@ -204,6 +205,17 @@ async def _refused(attempt: Attempt, seen: Hashes, username: str) -> None:
         + ", ".join(f"{each} for {kind}" for kind, each in counts.items())
         + ". Who measures the time learns who is a member.",
     )
+
+
+async def _no_pattern(attempt: Attempt, seen: Hashes, username: str) -> None:
+    for name in (f"{username[:-1]}_", f"%{username[1:]}@example.org"):
+        got = await _call(attempt, seen, name, PASSWORD, LoginRefused)
+        attempt.require(
+            isinstance(got, LoginRefused),
+            "a pattern taken for a name",
+            f"Nobody is called {name!r}, and with the password of {username!r} `{attempt.name}` let them in. LIKE "
+            "reads `_` as any letter and `%` as any letters.",
+        )
 
 
 async def _renewed(attempt: Attempt, seen: Hashes, username: str) -> None:
