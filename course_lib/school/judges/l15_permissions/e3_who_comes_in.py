@@ -22,6 +22,7 @@ from course_lib.school.judges.l15_permissions.hashes_counted import (
 )
 from course_lib.school.judges.l15_permissions.logins import give_password, hash_of, logins_of, stored_hash
 from course_lib.school.judges.l15_permissions.refusals import CRASHES, ON_PURPOSE, crash_named
+from course_lib.school.judges.l15_permissions.stopped_clock import clock_stopped
 from course_lib.school.judges.registry import judge
 from course_lib.school.stages.cheap_hashes import CHEAP
 from course_lib.school.stages.returned_lists import shown
@@ -29,6 +30,11 @@ from course_lib.school.stages.returned_lists import shown
 PASSWORD = "eleven birds before breakfast"  # noqa: S105  everybody may know it
 ANOTHER = "the owl was a chimney"
 DAYS = 7
+GIVEN_BEFORE = "uq_login_tokens_token_hash"
+GUESSED = (
+    "in this check the clock stands still, and `random` begins anew. Whoever knows the moment knows what is made of "
+    "it. `secrets` makes such that nobody guesses."
+)
 
 
 @judge("15.3")
@@ -41,6 +47,7 @@ async def one_answer_to_the_others(attempt: Attempt) -> None:
         token = await _let_in(attempt, seen, usual, f"{usual}@example.org")
         await _let_in_again(attempt, seen, usual, token)
         await _refused(attempt, seen, usual)
+        await _no_pattern(attempt, seen, usual)
         await _renewed(attempt, seen, weak)
         await give_password(attempt, hurried, PASSWORD, weak=True)
         await _changed_meanwhile(attempt, seen, hurried)
@@ -59,13 +66,10 @@ async def _let_in(attempt: Attempt, seen: Hashes, username: str, name: str) -> s
     got = await _call(attempt, seen, name, PASSWORD, LoginRefused, IntegrityError)
     called = f"`{attempt.name}(sessions, {name!r}, …)`, with the right password,"
     if isinstance(got, IntegrityError):
-        names = {
-            "uq_login_tokens_token_hash": "a token to be guessed",
-            "users.hashed_password": "good hash lost",
-        }
-        raise attempt.not_yet(
-            names.get(violated_constraint(got), "row refused"), f"{called} ended with {told(got)}."
-        )
+        names = {GIVEN_BEFORE: "a token to be guessed", "users.hashed_password": "good hash lost"}
+        rule = violated_constraint(got)
+        why = f" Its token was given before: {GUESSED}" if rule == GIVEN_BEFORE else ""
+        raise attempt.not_yet(names.get(rule, "row refused"), f"{called} ended with {told(got)}.{why}")
     if isinstance(got, LoginRefused):
         if name == username:
             raise attempt.not_yet("username not taken", f"{called} raised LoginRefused. It is a username.")
@@ -127,21 +131,33 @@ def _written(attempt: Attempt, called: str, token: str, before: Any, after: Any)
 
 
 async def _let_in_again(attempt: Attempt, seen: Hashes, username: str, first: str) -> None:
-    """Two times with the same beginning of what Python calls random: a token of `random` is another one's, too."""
-    state = random.getstate()
+    """Three times at one moment, with the same beginning of what Python calls random: what is made of the two is
+    another one's token, too."""
+    state, tokens = random.getstate(), [first]
     try:
-        tokens = [first]
-        for name in (username, f"{username.upper()}@Example.org"):
-            random.seed(15)
-            tokens.append(await _let_in(attempt, seen, username, name))
+        with clock_stopped(attempt.answer):
+            for name in (username, f"{username.upper()}@Example.org", username):
+                random.seed(15)
+                tokens.append(await _let_in(attempt, seen, username, name))
     finally:
         random.setstate(state)
     attempt.require(
-        len({*tokens}) == 3 and min(map(len, tokens)) >= 20,
+        len({*tokens}) == len(tokens) and min(map(len, tokens)) >= 20,
         "a token to be guessed",
-        f"`{attempt.name}` was called three times for one user, and gave {len({*tokens})} different tokens, the "
-        f"shortest of {min(map(len, tokens))} letters. `secrets` makes such that nobody guesses.",
+        f"`{attempt.name}` was called {len(tokens)} times for one user, and gave {len({*tokens})} different tokens, "
+        f"the shortest of {min(map(len, tokens))} letters. `secrets` makes such that nobody guesses.",
     )
+    attempt.require(
+        min(_differing(tokens), _differing([each[::-1] for each in tokens])) >= 12,
+        "a token to be guessed",
+        f"`{attempt.name}` gave one user {shown(tokens[1])} and {shown(tokens[3])}. Most of their letters are the same "
+        "each time, and the few others can be tried. `secrets` makes such that nobody guesses.",
+    )
+
+
+def _differing(tokens: list[str]) -> int:
+    """At how many places they are not all the same."""
+    return sum(len({*letters}) > 1 for letters in zip(*tokens, strict=False))
 
 
 async def _refused(attempt: Attempt, seen: Hashes, username: str) -> None:
@@ -189,6 +205,17 @@ async def _refused(attempt: Attempt, seen: Hashes, username: str) -> None:
         + ", ".join(f"{each} for {kind}" for kind, each in counts.items())
         + ". Who measures the time learns who is a member.",
     )
+
+
+async def _no_pattern(attempt: Attempt, seen: Hashes, username: str) -> None:
+    for name in (f"{username[:-1]}_", f"%{username[1:]}@example.org"):
+        got = await _call(attempt, seen, name, PASSWORD, LoginRefused)
+        attempt.require(
+            isinstance(got, LoginRefused),
+            "a pattern taken for a name",
+            f"Nobody is called {name!r}, and with the password of {username!r} `{attempt.name}` let them in. LIKE "
+            "reads `_` as any letter and `%` as any letters.",
+        )
 
 
 async def _renewed(attempt: Attempt, seen: Hashes, username: str) -> None:

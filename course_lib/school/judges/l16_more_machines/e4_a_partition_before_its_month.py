@@ -16,6 +16,7 @@ from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
 from course_lib.school.attempts.raw_errors import meaning_of
 from course_lib.school.attempts.verdicts import NotYet
+from course_lib.school.judges.l16_more_machines.computer_elsewhere import computer_elsewhere
 from course_lib.school.judges.l16_more_machines.partitions_read import far_away
 from course_lib.school.judges.registry import POSTGRES, judge
 from course_lib.school.stages.shop_tables import Event, month_after, open_events
@@ -45,6 +46,7 @@ async def a_partition_before_its_month(attempt: Attempt) -> None:
     await _again(attempt, date(year, 1, 31))
     await open_events(attempt.engine, date(year, 3, 1), 10)
     await _makes_it(attempt, date(year, 12, attempt.chance.randint(2, 28)))
+    await _makes_it_a_year_later(attempt, date(year + 1, 1, 31))
 
 
 async def _partitions(attempt: Attempt) -> dict[str, str]:
@@ -83,7 +85,8 @@ async def _makes_it(attempt: Attempt, today: date) -> None:
     month = month_after(today)
     called = _called(attempt, today)
     async with _somebody_writes(attempt, today) as waited:
-        got = await attempt.call(attempt.engine, today, expected=(DBAPIError, ValueError))
+        with computer_elsewhere():
+            got = await attempt.call(attempt.engine, today, expected=(DBAPIError, ValueError))
     attempt.require(
         not waited,
         "waits for the writers",
@@ -100,6 +103,17 @@ async def _makes_it(attempt: Attempt, today: date) -> None:
         left <= 0, "row left behind", f"{called} has left {left} events in the table, which nobody wrote."
     )
     attempt.require(attempt.left_open() == 0, "leaked connection", f"{called} left a connection open.")
+
+
+async def _makes_it_a_year_later(attempt: Attempt, today: date) -> None:
+    """The table of the same month of the year before is there, and stays."""
+    try:
+        await _makes_it(attempt, today)
+    except NotYet as fault:
+        if fault.misconception == "nothing made":
+            fault.misconception = "one name for every year"
+            fault.told += f" For the same month of {today.year - 1} it did, and that table is there still."
+        raise
 
 
 def _of_an_error(attempt: Attempt, called: str, error: Exception) -> NotYet:
@@ -209,7 +223,8 @@ def _of_a_gap(
         return attempt.not_yet(
             "time zone shifts the border",
             f"{called} made a partition that begins behind {missing[-1]} and reaches into the month behind it: bounds "
-            "without a zone are in the time zone that the database is set to, and the months are those of UTC.",
+            "without a zone are in the time zone that the database, or the computer, is set to, and the months are "
+            "those of UTC.",
         )
     return attempt.not_yet(
         "gap at the border",

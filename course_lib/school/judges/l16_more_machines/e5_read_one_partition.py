@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.verdicts import NotYet
+from course_lib.school.judges.l16_more_machines.computer_elsewhere import computer_elsewhere
 from course_lib.school.judges.l16_more_machines.partitions_read import Read, far_away, reading
 from course_lib.school.judges.registry import POSTGRES, judge
 from course_lib.school.stages.returned_lists import a_list, all_of
@@ -79,7 +80,8 @@ async def _one_day(attempt: Attempt, day: date) -> None:
 
 async def _asked(attempt: Attempt, session: AsyncSession, day: date) -> Any:
     try:
-        return await attempt.call(session, day)
+        with computer_elsewhere():
+            return await attempt.call(session, day)
     except NotYet as fault:
         if "has no time zone" in fault.told:
             fault.misconception = "midnight without a zone"
@@ -123,8 +125,8 @@ def _events_of_the_day(attempt: Attempt, called: str, day: date, got: Sequence[t
     told = f"{called} " + " and ".join(
         part
         for part in (
-            f"returned {', '.join(extra)}, of another day" * bool(extra),
-            f"left out {', '.join(missing)}" * bool(missing),
+            f"returned {', '.join(map(repr, extra))} of another day" * bool(extra),
+            f"left out {', '.join(map(repr, missing))}" * bool(missing),
         )
         if part
     )
@@ -133,7 +135,8 @@ def _events_of_the_day(attempt: Attempt, called: str, day: date, got: Sequence[t
         attempt.require(
             not shifted,
             "time zone shifts the border",
-            f"{told}. The database's time zone is another one: a midnight that names no zone is the midnight there.",
+            f"{told}. The database's time zone is another one, and so is the computer's: a midnight that names no zone "
+            "is the midnight there.",
         )
         raise attempt.not_yet("events of another day", f"{told}.")
     attempt.require(
