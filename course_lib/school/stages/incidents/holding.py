@@ -67,7 +67,8 @@ class Writers:
         while True:
             await asyncio.sleep(AGAIN)
             if self.sent and loop.time() - self.since > LEFT_ALONE:
-                waits = {wait for (wait,) in await self.monitor.connection.fetch(WAITS)}
+                async with self.monitor.turn:
+                    waits = {wait for (wait,) in await self.monitor.connection.fetch(WAITS)}
                 if True in waits:
                     self.stopped.append(self.sent)
                     await self.pair[0].does("ROLLBACK")

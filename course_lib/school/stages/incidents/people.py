@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import asyncpg
@@ -17,12 +17,16 @@ that it needs; only what is wrong takes all of them."""
 
 @dataclass(eq=False)
 class Person:
-    """`name` is the application_name; `work` is a statement that has been sent and has not come back."""
+    """`name` is the application_name; `work` is a statement that has been sent and has not come back.
+
+    Whoever asks something of the connection takes `turn`: asyncpg refuses a second question during the first.
+    """
 
     name: str
     connection: Any
     pid: int
     work: "asyncio.Task[Any] | None" = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     async def comes(cls, url: URL, name: str) -> Self:
@@ -39,7 +43,8 @@ class Person:
 
     async def does(self, statement: str) -> None:
         """Without arguments, so that no snapshot is kept behind it."""
-        await self.connection.execute(statement)
+        async with self.turn:
+            await self.connection.execute(statement)
 
     def begins(self, statement: str) -> None:
         """Send a statement, and do not wait for its end."""
@@ -50,7 +55,8 @@ class Person:
         if self.work is not None:
             return not self.work.done()
         try:
-            return await self.connection.fetchval("SELECT true") is True
+            async with self.turn:
+                return await self.connection.fetchval("SELECT true") is True
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             return False
 
