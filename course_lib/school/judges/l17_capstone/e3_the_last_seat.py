@@ -96,7 +96,7 @@ async def _a_booking(attempt: Attempt, got: Any, who: str) -> None:
 def _in_time(attempt: Attempt, got: Booking) -> None:
     left = (got.held_until - datetime.now(UTC)).total_seconds()
     attempt.require(
-        abs(left - HOLD.total_seconds()) < 60,
+        abs(left - HOLD.total_seconds()) < 40,
         "hold of another length",
         f"A hold lasts ten minutes. This one lasts {left / 60:.1f}.",
     )

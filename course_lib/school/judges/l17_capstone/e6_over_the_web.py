@@ -6,12 +6,13 @@ from typing import Any
 
 from fastapi import FastAPI
 from httpx import Response
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import OperationalError
 
 from course_lib.db import create_engine
 from course_lib.lab.engine_events import listening
 from course_lib.lab.serving_in_this_loop import Site, served
+from course_lib.models import MAX_ID
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.attempts.explaining import told
 from course_lib.school.judges.l17_capstone.known_good import Booking, Payment, Show, book, pay
@@ -95,6 +96,7 @@ async def over_the_web(attempt: Attempt) -> None:
         await _many_at_once(front, shows[1])
         await _the_commit_fails(front, shows[2])
         await _bad_inputs(front, shows[3])
+        await _at_the_bounds(front)
     await _no_connection_left(attempt, tokens, names, shows[4])
 
 
@@ -293,6 +295,24 @@ async def _bad_inputs(front: Front, show: int) -> None:
                 f"`{request}` with {content.get('json', content.get('content'))!r:.90} was answered with "
                 f"{reply.status_code}; 422 says that it cannot be read.{uncaught}",
             )
+
+
+async def _at_the_bounds(front: Front) -> None:
+    """What can be read, and is refused for another reason."""
+    booking = await front.attempt.scalar(select(func.max(Booking.id)))
+    for show in (1, MAX_ID):
+        what = f"`POST /bookings` for show {show}, which is not there,"
+        front.wants(await front.book(show), 404, "good input refused", what)
+    unknown = await front.pay(MAX_ID, "k", 1_000)
+    front.wants(
+        unknown, 404, "good input refused", f"`POST /payments` for booking {MAX_ID}, which is not there,"
+    )
+    for key, cents in (("k", 1), ("k" * 64, MAX_ID)):
+        reply = await front.pay(booking, key, cents)
+        what = (
+            f"`POST /payments` with {cents} cents, which is not the price, and a key of {len(key)} characters"
+        )
+        front.wants(reply, 409, "good input refused", what)
 
 
 async def _no_connection_left(

@@ -135,7 +135,7 @@ async def _many_more(attempt: Attempt, first: int) -> dict[int, tuple[int, int]]
     many = {key: 5 + key % 3 if key != keys[0] else 0 for key in keys}
     shows = [
         {"id": key, "starts_at": FIRST_SHOW - timedelta(days=key), "title": f"Faust, part {key}"}
-        for key in keys
+        for key in reversed(keys)  # they lie in the table the other way round
     ]
     seats = [
         {"show_id": key, "row": "A", "number": number + 1, "cents": 2_000}

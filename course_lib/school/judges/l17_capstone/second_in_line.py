@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from course_lib.lab.sql import Statements
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.transactions import unit_of_work
 
@@ -40,7 +41,9 @@ async def one_behind_the_other(
                 await _waits(attempt, follower)
                 if not commits:
                     raise RolledBack
-        return done[0], await follower
+        ends = done[0], await follower
+    attempt.sent = Statements()  # those of two, and of whoever looked on, in any order: no evidence
+    return ends
 
 
 async def outcome_of(attempt: Attempt, work: Work) -> Any:
@@ -55,7 +58,9 @@ async def outcome_of(attempt: Attempt, work: Work) -> Any:
 async def all_at_once(attempt: Attempt, *works: Work) -> list[Any]:
     """What comes of each, in a transaction of its own, all of them begun together."""
     async with attempt.running():
-        return await asyncio.gather(*(outcome_of(attempt, work) for work in works))
+        ends = await asyncio.gather(*(outcome_of(attempt, work) for work in works))
+    attempt.sent = Statements()
+    return ends
 
 
 async def _waits(attempt: Attempt, task: "asyncio.Task[Any]") -> None:
