@@ -1,6 +1,7 @@
 """Milestone 17.1, The tables: up, down and up again, and the database refuses what must never be there."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
@@ -195,6 +196,25 @@ async def _read(attempt: Attempt, models: Sequence[Any]) -> None:
         "times without a zone",
         f"{', '.join(naive)} come back as times without a zone, or not at all. `UtcDateTime` of course_lib.db keeps "
         "it, and `utc_now()` is its clock.",
+    )
+    await _elsewhere(attempt, models[2])
+
+
+async def _elsewhere(attempt: Attempt, booking: Any) -> None:
+    """A column without a zone keeps the local time of whoever wrote, and nobody knows any more which one that was."""
+    if attempt.database == "sqlite":
+        return
+    until = datetime(2027, 1, 8, 19, 30, tzinfo=UTC)
+    async with attempt.sessions() as session:
+        await session.execute(text("SET LOCAL TIME ZONE 'Asia/Tokyo'"))
+        session.add(booking(id=77, seat_id=4, who="eve", held_until=until))
+        await session.flush()
+        read = await session.scalar(select(booking.held_until).where(booking.id == 77))
+    attempt.require(
+        read == until,
+        "times without a zone",
+        f"A session in Tokyo wrote the `held_until` {until}, and reads {read}. A column of the revision knows its zone "
+        "as `DateTime(timezone=True)`.",
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import select, text
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.errors import KeyReused, NotFound
@@ -173,7 +174,13 @@ async def _at_the_same_time(attempt: Attempt, bookings: list[int], prices: dict[
     pair = await one_behind_the_other(
         attempt,
         _click(attempt, yours, "shared", prices[yours]),
-        _click(attempt, many, "shared", prices[many]),
+        _click(attempt, many, "shared", prices[many], goes_on=True),
+    )
+    attempt.require(
+        not isinstance(pair[1], InvalidRequestError),
+        "savepoint missing",
+        "Two bookings were paid with one key at the same time. The second call was refused by the table, and its "
+        "session cannot go on. Without a savepoint the refusal ends the caller's whole transaction.",
     )
     attempt.require(
         isinstance(pair[1], KeyReused),
@@ -185,9 +192,14 @@ async def _at_the_same_time(attempt: Attempt, bookings: list[int], prices: dict[
     _one_payment(attempt, ends, f"{CLICKS} calls came at once with one key")
 
 
-def _click(attempt: Attempt, booking: int, key: str, cents: int) -> Any:
+def _click(attempt: Attempt, booking: int, key: str, cents: int, *, goes_on: bool = False) -> Any:
     async def work(session: AsyncSession) -> Any:
-        return await attempt.answer(session, booking, key, cents)
+        try:
+            return await attempt.answer(session, booking, key, cents)
+        except KeyReused:
+            if goes_on:
+                await session.execute(select(Payment.id).limit(1))
+            raise
 
     return work
 

@@ -22,6 +22,7 @@ from course_lib.school.judges.registry import BOTH, judge
 TITLES = ("CARMEN", "CARMEN", "HAMLET", None, None)
 PLAIN = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
 MANY, A_PAGE = 600, 5
+ORDER = "By time, then by title, those without one last, then by id."
 JUNK = ("not a cursor", "WyJhIl0", "")
 
 
@@ -124,14 +125,17 @@ def _as_wanted(
     attempt.require(
         not keys or not skipped or wanted.index(skipped[0]) > max(map(wanted.index, keys)),
         "loses ties" if seen else "order lost",
-        f"{found} Left out were shows that start at the same time as the last one, or have the same title, or none.",
+        f"{found} "
+        + (
+            "Left out were shows that start at the same time as the last one, or have the same title, or none."
+            if seen
+            else ORDER
+        ),
     )
     attempt.require(
         len(keys) == len(page), "loses ties", f"{found} The others have the same time, or no title."
     )
-    raise attempt.not_yet(
-        "order lost", f"{found} By time, then by title, those without one last, then by id."
-    )
+    raise attempt.not_yet("order lost", f"{found} {ORDER}")
 
 
 async def _while_shows_arrive(attempt: Attempt) -> None:
