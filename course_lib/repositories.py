@@ -28,8 +28,8 @@ MAX_SKIP = 2**31 - 1
 def _insert_unless_there(session: AsyncSession, table: Any) -> Insert:
     """INSERT … ON CONFLICT DO NOTHING, for which SQLAlchemy has no common word. It uses
     up an id in any case."""
-    on_postgres = session.get_bind().dialect.name == "postgresql"
-    insert = postgresql.Insert if on_postgres else sqlite.Insert
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = sqlite.Insert if on_sqlite else postgresql.Insert
     return insert(table).on_conflict_do_nothing()
 
 
