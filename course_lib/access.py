@@ -46,9 +46,8 @@ async def log_in(
             raise LoginRefused
         user.hashed_password = better or user.hashed_password
         token, end = secrets.token_urlsafe(32), datetime.now(UTC) + LOGIN_LASTS
-        session.add(
-            LoginToken(user_id=user.id, token_hash=_hash(token), expires_at=end)
-        )
+        login = LoginToken(user_id=user.id, token_hash=_hash(token), expires_at=end)
+        session.add(login)
     return token
 
 

@@ -101,7 +101,8 @@ def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, patience: float) -> No
             # A connection of the pool keeps what was said last.
             _pragmas(connection.connection.dbapi_connection, f"query_only={reads}")
             connection.info["reads"] = reads
-        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+        if not connection._is_autocommit_isolation():
+            connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
 
     @event.listens_for(engine.sync_engine, "reset")
     def end(connection: Any, _: object, state: PoolResetState) -> None:

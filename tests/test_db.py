@@ -363,3 +363,18 @@ async def test_a_commit_that_sqlite_refuses_leaves_no_transaction_behind(engine:
             await session.commit()
     async with sessions() as session:
         assert await session.scalar(text("SELECT count(*) FROM promises")) == 0
+
+
+@pytest.mark.parametrize("said", ["of the engine", "of the connection"])
+async def test_what_is_written_with_autocommit_stays(url: URL, said: str) -> None:
+    mode: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+    engine = create_engine(url, **(mode if said == "of the engine" else {}))
+    options = {} if said == "of the engine" else mode
+    async with engine.execution_options(**options).connect() as connection:
+        await connection.execute(text("CREATE TABLE IF NOT EXISTS kept (id INTEGER)"))
+        await connection.execute(text("DELETE FROM kept"))
+        await connection.execute(text("INSERT INTO kept VALUES (1)"))
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM kept")) == 1
+        await connection.execute(text("DROP TABLE kept"))
+    await engine.dispose()

@@ -27,9 +27,8 @@ from course_lib.lab.postgres.programs import last_line, run
 from course_lib.lab.postgres.watcher import sign
 
 COPY = "--checkpoint=fast --write-recovery-conf --create-slot --slot=standby --no-sync --no-manifest"
-ASKS_AGAIN = (
-    "wal_retrieve_retry_interval = '100ms'\n"  # a line that was mended is used at once, not after 5 seconds
-)
+ASKS_AGAIN = "wal_retrieve_retry_interval = '100ms'\n"
+"""A line that was mended is used at once, and not after five seconds."""
 
 
 @contextmanager
@@ -137,9 +136,8 @@ def _standby_of(primary: Server) -> Server:
     standby = Server(cache() / f"private-{secrets.token_hex(4)}", private=True)
     try:
         make(standby.folder)
-        sign(
-            standby.folder, "user", os.getpid()
-        ).touch()  # else who looks for left folders would delete this one
+        # Else whoever looks for left folders would delete this one.
+        sign(standby.folder, "user", os.getpid()).touch()
         standby.rows.mkdir(mode=0o700)
         if account := server_account():
             os.chown(standby.rows, account["user"], account["group"])
