@@ -1,0 +1,68 @@
+"""Other people's libraries, each on the course's own tables; None where the group `bench` is not installed.
+
+They are called as their manuals say, with the settings that ask for as little as ours do: no commit, no second read."""
+
+from contextlib import suppress
+from typing import Any
+
+from pydantic import BaseModel
+
+from course_lib.models import User
+
+advanced_alchemy: Any = None
+fastcrud: Any = None
+sqlmodel: Any = None
+sqlmodel_user: Any = None
+sqlakeyset: Any = None
+fastapi_pagination: Any = None
+
+with suppress(ImportError):
+    from advanced_alchemy.repository import SQLAlchemyAsyncRepository
+
+    class AlchemyUsers(SQLAlchemyAsyncRepository[User]):  # type: ignore[misc]
+        model_type = User
+
+    advanced_alchemy = AlchemyUsers
+
+with suppress(ImportError):
+    from fastcrud import FastCRUD
+
+    fastcrud = FastCRUD
+
+with suppress(ImportError):
+    import sqlmodel as installed_sqlmodel
+
+    from benchmarks.sqlmodel_user import SqlModelUser
+
+    sqlmodel, sqlmodel_user = installed_sqlmodel, SqlModelUser
+
+with suppress(ImportError):
+    from sqlakeyset.asyncio import select_page
+
+    sqlakeyset = select_page
+
+with suppress(ImportError):
+    from fastapi_pagination.ext.sqlalchemy import apaginate
+
+    fastapi_pagination = apaginate
+
+NAMES = {
+    "Advanced Alchemy": advanced_alchemy,
+    "FastCRUD": fastcrud,
+    "SQLModel": sqlmodel,
+    "sqlakeyset": sqlakeyset,
+    "fastapi-pagination": fastapi_pagination,
+}
+
+
+class UserFields(BaseModel):
+    """FastCRUD takes schemas of pydantic."""
+
+    email: str
+    username: str
+    hashed_password: str
+
+
+def absent(*names: str) -> dict[str, str]:
+    """Why these are not measured, where they are not installed."""
+    return {name: "not installed: see `make bench`" for name in names if NAMES[name] is None}
