@@ -48,6 +48,7 @@ install-bench:
 	$(AGAIN) venv VENV=$(BENCH_VENV); \
 	echo "Installing exactly what $(BENCH_LOCK) names; the first time this takes about a minute."; \
 	$(BENCH_VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r $(BENCH_LOCK); \
+	$(BENCH_VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
 	$(BENCH_VENV)/bin/python -m pip check; \
 	echo "$$lists" > $(BENCH_VENV)/built
 

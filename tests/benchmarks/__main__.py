@@ -10,7 +10,7 @@ from benchmarks.cases import CASES
 from benchmarks.results import aim_lines
 from benchmarks.running import run
 
-PARTS = ("repository", "listings", "eager", "bulk", "transfers")
+PARTS = ("repository", "listings", "eager", "bulk", "transfers", "web", "starting", "checking")
 """The modules that hold cases, in the order in which they run."""
 
 

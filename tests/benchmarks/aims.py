@@ -32,4 +32,12 @@ AIMS: list[Aim] = [
     *_both("repository", "count", 1.05),
     *_both("repository", "count, filtered", 1.05),
     *_both("repository", "delete", 0.35),
+    *_both("bulk", "create_many, 1,000 rows", 0.15, 0.4),
+    *_both("bulk", "add_posts, 20,000 rows", 2, 1.5),
+    Aim("transfers", "transfer_funds, 32 tasks", "postgres", 0.8),
+    *_both("web", "GET a user, in process", 1.15),
+    *_both("web", "feed by cursor, in process", 1.15),
+    *_both("web", "transfer, in process", 1.15),
+    *_both("web", "sign-up without Argon2, in process", 1.15),
+    Aim("start", "import course_lib.services", "none", 1.1),
 ]

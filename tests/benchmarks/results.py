@@ -3,7 +3,8 @@
 began          when, in UTC (ISO 8601)
 seconds        how long all of it took
 rounds         how many rounds, unless a case says otherwise
-machine        system, processor, cores, python
+machine        system, processor, cores, python, load (processes that wanted to run in the last quarter of an hour, on
+               average; null where the system does not tell)
 versions       of the packages, of SQLite and of PostgreSQL
 cases          a list, each with
     group, operation, database ("sqlite", "postgres" or "none"), rows (posts; 0: the sample people)
@@ -69,6 +70,7 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
+        "load": round(os.getloadavg()[2], 1) if hasattr(os, "getloadavg") else None,
     }
 
 
