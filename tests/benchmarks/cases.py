@@ -79,6 +79,11 @@ class Case:
     rows: int
     ways: Callable[[Place], AsyncIterator[Ways]]
 
+    @property
+    def part(self) -> str:
+        """The name of its module."""
+        return self.ways.__module__.rpartition(".")[2]
+
 
 CASES: list[Case] = []
 """In the order in which their modules were imported."""

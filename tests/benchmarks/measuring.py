@@ -15,6 +15,8 @@ from benchmarks.cases import Way, Ways
 SAMPLE = 0.02
 """A sample has as many calls as fit into so many seconds."""
 MOST_CALLS = 200
+LEAST_ROUNDS, LONGEST = 3, 6
+"""A case that has taken so many seconds has no further round, if it had so many."""
 TRUSTED = ("course_lib",)
 """What has to work; a peer that raises is told as not measured."""
 
@@ -61,7 +63,10 @@ async def measure(ways: Ways, rounds: int, chance: Random) -> dict[str, Times]:
             ways.missing[name] = f"fails here: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
     gc.collect()
     gc.freeze()  # what stands now is not looked through again before each sample
-    for _ in range(ways.rounds or rounds):
+    began = time.monotonic()
+    for number in range(ways.rounds or rounds):
+        if number >= LEAST_ROUNDS and time.monotonic() - began > LONGEST:
+            break
         for name in chance.sample(sorted(times), len(times)):
             wall, cpu = await _sample(ways.ways[name], times[name].calls)
             times[name].wall.append(wall / ways.operations)
@@ -75,7 +80,7 @@ async def _warm_up(way: Way) -> int:
     first, _ = await _sample(way, 1)
     if first > 1:
         return 1  # one call of seconds is warm by itself
-    calls = 3
+    calls = 3 if first < SAMPLE else 1
     while True:
         wall, _ = await _sample(way, calls)
         wanted = min(MOST_CALLS, max(1, round(SAMPLE / max(wall, 1e-9))))

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from course_lib.models import User
+from course_lib.models import Post, User
 
 advanced_alchemy: Any = None
+advanced_alchemy_posts: Any = None
 fastcrud: Any = None
 sqlmodel: Any = None
 sqlmodel_user: Any = None
@@ -22,7 +23,10 @@ with suppress(ImportError):
     class AlchemyUsers(SQLAlchemyAsyncRepository[User]):  # type: ignore[misc]
         model_type = User
 
-    advanced_alchemy = AlchemyUsers
+    class AlchemyPosts(SQLAlchemyAsyncRepository[Post]):  # type: ignore[misc]
+        model_type = Post
+
+    advanced_alchemy, advanced_alchemy_posts = AlchemyUsers, AlchemyPosts
 
 with suppress(ImportError):
     from fastcrud import FastCRUD

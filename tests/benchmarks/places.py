@@ -41,6 +41,12 @@ FILL = text(
     " CASE WHEN id % 5 = 0 THEN NULL ELSE created_at END FROM posts"
 )
 
+TAGGED = text(
+    "INSERT INTO post_tags (post_id, tag_id) SELECT posts.id, tags.id FROM posts JOIN tags"
+    " ON (posts.id + tags.id) % 3 = 0 WHERE posts.id > 24 AND posts.id <= 10000"
+)
+"""Two tags for each of the first posts that have none."""
+
 
 class Places:
     """Databases with many rows are made when first asked for, and shared; all others are a case's own."""
@@ -90,6 +96,7 @@ async def _with_posts(database: str, rows: int, engine: AsyncEngine) -> Place:
     async with engine.begin() as connection:
         await connection.run_sync(NotesBase.metadata.create_all)
         await connection.execute(FILL)
+        await connection.execute(TAGGED)
     vacuum = "VACUUM (ANALYZE) notes" if database == "postgres" else "ANALYZE"
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -56,17 +56,23 @@ async def _one(case: Case, place: Place, rounds: int, chance: Random, result: Re
         if (aim.group, aim.operation, aim.database) == (case.group, case.operation, case.database):
             result.aims.append(judged(aim, entry, times))
             if result.aims[-1]["met"] is False and aim.what == "cpu":
-                entry.setdefault("profile", {})[aim.way] = await _profile(ways.ways[aim.way])
+                entry.setdefault("profile", {})[aim.way] = await _profile(
+                    ways.ways[aim.way], sum(times[aim.way].wall) * ways.operations / len(times[aim.way].wall)
+                )
     await anext(steps, None)  # the case clears up, and compares what has to agree
     entry["facts"] = ways.facts
     result.cases.append(entry)
     result.not_measured += [_missing(case, name, why) for name, why in ways.missing.items()]
 
 
-async def _profile(way: Way) -> list[dict[str, Any]]:
-    """Where the event loop's thread spends its time: milliseconds in the function itself, for one call of the way."""
+async def _profile(way: Way, seconds: float) -> list[dict[str, Any]]:
+    """Where the event loop's thread spends its time: milliseconds in the function itself, for one call of the way.
+
+    A call takes so many `seconds`; a profile takes about one.
+    """
+    number = max(1, min(PROFILED_CALLS, round(1 / seconds)))
     profile = cProfile.Profile()
-    async with way.arguments(PROFILED_CALLS) as arguments:
+    async with way.arguments(number) as arguments:
         profile.enable()
         for each in arguments:
             done = way.run(*each)
@@ -79,9 +85,9 @@ async def _profile(way: Way) -> list[dict[str, Any]]:
         found.append(
             {
                 "function": f"{name} ({where})",
-                "calls": calls / PROFILED_CALLS,
-                "own": round(own * 1_000 / PROFILED_CALLS, 5),
-                "total": round(total * 1_000 / PROFILED_CALLS, 5),
+                "calls": calls / number,
+                "own": round(own * 1_000 / number, 5),
+                "total": round(total * 1_000 / number, 5),
             }
         )
     return sorted(found, key=lambda each: -each["own"])[:PROFILED_FUNCTIONS]
