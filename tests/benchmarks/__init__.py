@@ -30,8 +30,9 @@ A case is an async generator. It sets up, yields the ways to do one thing, and c
 - An aim is a line in `benchmarks/aims.py`: group, operation, database, way, base, what is compared, at most.
 
 Each round runs every way of a case once, in an order drawn anew, after a warm-up that also finds how many calls make a
-sample of `SAMPLE` seconds; a case that takes long has fewer rounds. Wall time and CPU time (of this process and of the children it has waited for; not of the
-PostgreSQL server) are medians over the rounds with the lower and upper quartile. Statements and work (steps of SQLite's
-virtual machine, blocks of 8 kB read by PostgreSQL) are counted in one more call, which is not timed.
+sample of `SAMPLE` seconds; a case that takes long has fewer rounds. Wall time and CPU time (of this process and of the
+children it has waited for; not of the PostgreSQL server) are medians over the rounds with the lower and upper quartile.
+Statements and work (steps of SQLite's virtual machine, blocks of 8 kB read by PostgreSQL) are counted in one more call,
+which is not timed.
 
 The JSON and its fields are described in `benchmarks/results.py`."""

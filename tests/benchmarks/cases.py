@@ -78,11 +78,8 @@ class Case:
     database: str
     rows: int
     ways: Callable[[Place], AsyncIterator[Ways]]
-
-    @property
-    def part(self) -> str:
-        """The name of its module."""
-        return self.ways.__module__.rpartition(".")[2]
+    part: str
+    """The name of its module."""
 
 
 CASES: list[Case] = []
@@ -95,7 +92,10 @@ def case(
     """Adds what it decorates to the cases, once for each database."""
 
     def register(ways: Callable[[Place], AsyncIterator[Ways]]) -> Callable[[Place], AsyncIterator[Ways]]:
-        CASES.extend(Case(group, operation, database, rows, ways) for database in databases)
+        CASES.extend(
+            Case(group, operation, database, rows, ways, ways.__module__.rpartition(".")[2])
+            for database in databases
+        )
         return ways
 
     return register

@@ -54,6 +54,8 @@ class Times:
 async def measure(ways: Ways, rounds: int, chance: Random) -> dict[str, Times]:
     """The times of each way; the ways that fail on their first call move to `ways.missing`."""
     times = {}
+    gc.collect()
+    gc.freeze()  # what stands now is not looked through again before each sample
     for name, way in ways.ways.items():
         try:
             times[name] = Times(await _warm_up(way))
@@ -61,10 +63,8 @@ async def measure(ways: Ways, rounds: int, chance: Random) -> dict[str, Times]:
             if name in (*TRUSTED, ways.base):
                 raise
             ways.missing[name] = f"fails here: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
-    gc.collect()
-    gc.freeze()  # what stands now is not looked through again before each sample
     began = time.monotonic()
-    for number in range(ways.rounds or rounds):
+    for number in range(min(rounds, ways.rounds or rounds)):
         if number >= LEAST_ROUNDS and time.monotonic() - began > LONGEST:
             break
         for name in chance.sample(sorted(times), len(times)):

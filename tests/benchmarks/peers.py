@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from course_lib.models import Post, User
 
@@ -16,6 +17,7 @@ sqlmodel: Any = None
 sqlmodel_user: Any = None
 sqlakeyset: Any = None
 fastapi_pagination: Any = None
+limit_offset: Any = None
 
 with suppress(ImportError):
     from advanced_alchemy.repository import SQLAlchemyAsyncRepository
@@ -46,9 +48,33 @@ with suppress(ImportError):
     sqlakeyset = select_page
 
 with suppress(ImportError):
+    from advanced_alchemy.filters import LimitOffset
+
+    limit_offset = LimitOffset
+
+with suppress(ImportError):
+    from sqlakeyset import serialize_bookmark
+
+    def bookmark(place: tuple[Any, ...]) -> str:
+        return str(serialize_bookmark((place, False)))
+
+
+with suppress(ImportError):
+    from fastapi_pagination import Page, Params
+    from fastapi_pagination.api import set_page
+    from fastapi_pagination.cursor import CursorPage, CursorParams, encode_cursor
     from fastapi_pagination.ext.sqlalchemy import apaginate
 
     fastapi_pagination = apaginate
+
+    async def pages_by_number(session: AsyncSession, statement: Any, page: int, size: int) -> Any:
+        with set_page(Page[Any]):
+            return await apaginate(session, statement, Params(page=page, size=size))
+
+    async def pages_by_cursor(session: AsyncSession, statement: Any, after: str | None, size: int) -> Any:
+        with set_page(CursorPage[Any]):
+            return await apaginate(session, statement, CursorParams(cursor=encode_cursor(after), size=size))
+
 
 NAMES = {
     "Advanced Alchemy": advanced_alchemy,

@@ -18,8 +18,8 @@ cases          a list, each with
     facts      what the case found beside times, such as a ledger compared
     profile    of a way that missed an aim: the functions in which its time goes
 not_measured   a list: group, operation, database, way (null: all of them), why
-aims           a list: group, operation, database, way, base, what ("cpu", "wall", "work", "statements"), at_most,
-               measured (the ratio of the two; null: not measured in this run), met (null likewise)
+aims           a list: group, operation, database, rows (0: any), way, base, at_most, what ("cpu", "wall", "work",
+               "statements"), measured (the ratio of the two; null: not measured in this run), met (null likewise)
 """
 
 import os
@@ -134,7 +134,7 @@ def judged(aim: Aim, entry: Mapping[str, Any] | None, times: Mapping[str, Times]
         **asdict(aim),
         "base": base,
         "measured": measured,
-        "met": (measured is None and None) or (measured is not None and measured <= aim.at_most),
+        "met": None if measured is None else measured <= aim.at_most,
     }
 
 

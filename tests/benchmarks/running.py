@@ -53,7 +53,8 @@ async def _one(case: Case, place: Place, rounds: int, chance: Random, result: Re
     counts = {name: await count(place, ways.ways[name], ways.operations) for name in times}
     entry = told(case, ways, times, counts)
     for aim in AIMS:
-        if (aim.group, aim.operation, aim.database) == (case.group, case.operation, case.database):
+        here = case.group, case.operation, case.database, case.rows
+        if (aim.group, aim.operation, aim.database, aim.rows or case.rows) == here:
             result.aims.append(judged(aim, entry, times))
             if result.aims[-1]["met"] is False and aim.what == "cpu":
                 entry.setdefault("profile", {})[aim.way] = await _profile(
@@ -94,7 +95,7 @@ async def _profile(way: Way, seconds: float) -> list[dict[str, Any]]:
 
 
 def _name(aim: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(aim[name] for name in ("group", "operation", "database", "way", "what", "at_most"))
+    return tuple(aim[name] for name in ("group", "operation", "database", "way", "what", "rows", "at_most"))
 
 
 def _missing(case: Case, way: str | None, why: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def calls_of(
 async def compared(engine: AsyncEngine, before: dict[int, int], made: int) -> dict[str, int]:
     """What the ledger says beside what the accounts hold; all but the first two have to be 0."""
     async with engine.connect() as connection:
-        after = dict((await connection.execute(select(Account.id, Account.balance))).tuples().all())
+        after = dict((await connection.execute(select(Account.id, Account.balance))).all())
         lines = (
             await connection.execute(
                 select(Transfer.from_account_id, Transfer.to_account_id, func.sum(Transfer.amount)).group_by(
@@ -79,7 +79,7 @@ async def compared(engine: AsyncEngine, before: dict[int, int], made: int) -> di
 
 async def transfers(place: Place, tasks: int) -> AsyncIterator[Ways]:
     async with place.engine.connect() as connection:
-        before = dict((await connection.execute(select(Account.id, Account.balance))).tuples().all())
+        before = dict((await connection.execute(select(Account.id, Account.balance))).all())
     made: list[int] = []
     sessions = place.sessions
     ways = Ways(
