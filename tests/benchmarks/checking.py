@@ -76,7 +76,7 @@ def _nbval(lesson: str) -> None:
         yield Ways(
             {"nbval": Way(command), "its cells": Way(_run_cells, lambda calls: _notebooks(path, calls))},
             base="its cells",
-            rounds=2,
+            rounds=1,
         )
 
 
