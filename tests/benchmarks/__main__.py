@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import importlib
 import json
+import re
 from pathlib import Path
 
 from benchmarks.cases import CASES
@@ -18,11 +19,19 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="make bench", description=__doc__)
     arguments.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
     arguments.add_argument("--rounds", type=int, default=15)
+    arguments.add_argument(
+        "--only", default="", help="what `group: operation` has to match, a regular expression"
+    )
     arguments.add_argument("--into", type=Path, default=Path(".bench/result.json"))
     asked = arguments.parse_args()
     for part in (parts := asked.parts or PARTS):
         importlib.import_module(f"benchmarks.{part}")
-    cases = [case for case in CASES if case.part in parts]  # a part may have imported another
+    # A part may have imported another.
+    cases = [
+        case
+        for case in CASES
+        if case.part in parts and re.search(asked.only, f"{case.group}: {case.operation}")
+    ]
     result = asyncio.run(run(cases, asked.rounds, lambda line: print(line, flush=True)))
     for line in aim_lines(result.aims):
         print(line)
