@@ -8,6 +8,7 @@ SITE_LOCK := notebooks/site/requirements.lock
 BENCH_VENV ?= .venv-bench
 BENCH_LOCK := tests/benchmarks/requirements.lock
 ROUNDS ?= 15
+MINUTES ?= 10
 PARTS ?=
 STEPS ?=
 SUPPORTED := 3.11 3.12 3.13
@@ -38,7 +39,7 @@ site: install-site
 	@$(SITE_VENV)/bin/python notebooks/site/build_site.py
 
 bench: install-bench
-	@PYTHONPATH=tests:. $(BENCH_VENV)/bin/python -m benchmarks $(PARTS) --rounds $(ROUNDS)
+	@PYTHONPATH=tests:. $(BENCH_VENV)/bin/python -m benchmarks $(PARTS) --rounds $(ROUNDS) --minutes $(MINUTES)
 
 # The libraries to compare with have an environment of their own: the kit's, and they beside it.
 install-bench:

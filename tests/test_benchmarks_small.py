@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from benchmarks import measuring, repository, transfers
 from benchmarks.aims import AIMS, Aim
-from benchmarks.cases import CASES, Way, Ways
+from benchmarks.cases import CASES, DATABASES, Way, Ways
 from benchmarks.measuring import Times, measure
 from benchmarks.results import Result, judged
 from benchmarks.running import run
@@ -89,3 +89,10 @@ def test_an_aim_is_met_or_missed_by_the_median_of_the_ratios_round_by_round() ->
     assert [judged(aim, entry, times)["measured"] for aim in aims] == [2.0, 2.0]
     assert [judged(aim, entry, times)["met"] for aim in aims] == [True, False]
     assert judged(aims[0], None, {})["met"] is None
+
+
+async def test_what_no_time_is_left_for_is_told_as_not_measured() -> None:
+    cases = [case for case in CASES if case.ways is repository.count]
+    result = await run(cases, 1, lambda line: None, minutes=-1)
+    assert result.cases == []
+    assert [missing["database"] for missing in result.not_measured] == list(DATABASES)

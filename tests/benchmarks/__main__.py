@@ -11,7 +11,7 @@ from benchmarks.cases import CASES
 from benchmarks.results import aim_lines
 from benchmarks.running import run
 
-PARTS = ("repository", "listings", "eager", "bulk", "transfers", "web", "starting", "checking")
+PARTS = ("repository", "eager", "bulk", "transfers", "web", "starting", "checking", "listings")
 """The modules that hold cases, in the order in which they run."""
 
 
@@ -22,6 +22,7 @@ def main() -> None:
     arguments.add_argument(
         "--only", default="", help="what `group: operation` has to match, a regular expression"
     )
+    arguments.add_argument("--minutes", type=float, default=10)
     arguments.add_argument("--into", type=Path, default=Path(".bench/result.json"))
     asked = arguments.parse_args()
     for part in (parts := asked.parts or PARTS):
@@ -32,7 +33,9 @@ def main() -> None:
         for case in CASES
         if case.part in parts and re.search(asked.only, f"{case.group}: {case.operation}")
     ]
-    result = asyncio.run(run(cases, asked.rounds, lambda line: print(line, flush=True)))
+    result = asyncio.run(
+        run(cases, asked.rounds, lambda line: print(line, flush=True), minutes=asked.minutes)
+    )
     for line in aim_lines(result.aims):
         print(line)
     for missing in result.not_measured:

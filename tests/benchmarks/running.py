@@ -23,13 +23,17 @@ PROFILED_CALLS = 50
 PROFILED_FUNCTIONS = 10
 
 
-async def run(cases: Sequence[Case], rounds: int, say: Callable[[str], None], seed: int = 2026) -> Result:
-    """The result of the cases; `say` gets it line by line."""
+async def run(
+    cases: Sequence[Case], rounds: int, say: Callable[[str], None], *, minutes: float = 60, seed: int = 2026
+) -> Result:
+    """The result of the cases; `say` gets it line by line. After so many minutes no further case is begun."""
     began, chance = time.monotonic(), Random(seed)
     result = Result(datetime.now(UTC).isoformat(timespec="seconds"), rounds, versions=versions())
     async with Places() as places:
         for case in cases:
             try:
+                if time.monotonic() - began > minutes * 60:
+                    raise NotMeasured(f"the {minutes:g} minutes were over: `make bench MINUTES=…`")
                 async with places.place(case.database, case.rows) as place:
                     await _one(case, place, rounds, chance, result)
             except NotMeasured as reason:
