@@ -121,6 +121,18 @@ async def until_somebody_waits(engine: AsyncEngine) -> None:
             await connection.rollback()
 
 
+@on_postgresql
+async def test_a_column_that_is_widened_meanwhile_fails_no_request(engine: AsyncEngine) -> None:
+    widened = text("ALTER TABLE users ALTER username TYPE VARCHAR(60)")
+    narrowed = text("ALTER TABLE users ALTER username TYPE VARCHAR(50)")
+    async with client_of(create_app(create_engine(engine.url))) as client:
+        for change in (widened, narrowed):
+            assert (await client.get("/users/1")).status_code == 200  # its statements are prepared now
+            async with engine.begin() as connection:
+                await connection.execute(change)
+        assert (await client.get("/users/1")).status_code == 200
+
+
 async def test_a_request_that_runs_again_commits_once(engine: AsyncEngine) -> None:
     app = create_app(own := create_engine(engine.url, timeouts=SHORT))
     runs: list[int] = []

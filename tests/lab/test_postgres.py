@@ -137,6 +137,17 @@ def test_a_second_process_joins_the_running_server(server: Server, begin: Begin)
     assert begin(SHARED, answer="server.pid").answer == str(server.pid)
 
 
+def test_there_is_one_watcher_however_many_users_come(server: Server, begin: Begin) -> None:
+    assert begin(SHARED, answer="server.folder").answer == str(server.folder)
+    watchers = [process for process in processes_of(server.folder) if watcher.__file__ in process.cmdline()]
+    assert len(watchers) == 1
+
+
+def test_a_watcher_looks_again_whether_somebody_came_before_it_ends_the_server(server: Server) -> None:
+    assert not watcher._ended_for_want_of_users(server.folder, private=False)
+    assert server.is_running()
+
+
 def test_two_processes_that_start_at_once_end_up_on_one_server(cache: Path, begin: Begin) -> None:
     programs = [begin(SHARED, answer="server.pid") for _ in range(2)]
 

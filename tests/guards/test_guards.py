@@ -1,0 +1,143 @@
+"""Each guard removed in a copy of the kit: the tests that are named for it fail there, and pass where it stands.
+
+`make test` looks only whether the list still fits the code; `course test guards` removes them.
+"""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+from kit_copies import copy_of_the_kit
+
+from course_lib.lab.postgres import Server
+from course_lib.school.kit_files import ROOT
+
+LONGEST = 300
+"""Seconds after which the tests of a guard are ended; nobody has failed then."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`text` of `file` gives way to `instead`; then what `wrong` says goes wrong, and each of the `tests` fails."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+    wrong: str
+    tests: list[str]
+
+    def removed_from(self, source: str) -> str:
+        return source.replace(self.text, self.instead)
+
+
+GUARDS = [
+    Guard(**entry)
+    for entry in tomllib.loads(Path(__file__).with_name("guards.toml").read_text("utf-8"))["guard"]
+]
+each_guard = pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
+
+
+@cache
+def read(file: str) -> str:
+    return (ROOT / file).read_text("utf-8")
+
+
+@cache
+def named_in(file: str) -> set[str]:
+    return set(re.findall(r"^(?:async )?def (test_\w+)", read(file), re.MULTILINE))
+
+
+def test_every_guard_has_its_own_name_and_says_what_goes_wrong_without_it() -> None:
+    assert len({guard.name for guard in GUARDS}) == len(GUARDS)
+    assert [guard.name for guard in GUARDS if not re.fullmatch(r"[A-Z`].*\.", guard.wrong)] == []
+
+
+def test_every_guard_stands_in_its_file_once_and_without_it_the_file_is_still_python() -> None:
+    assert [guard.name for guard in GUARDS if read(guard.file).count(guard.text) != 1] == []
+    for guard in GUARDS:
+        ast.parse(guard.removed_from(read(guard.file)), guard.name)
+
+
+def test_no_guard_is_caught_by_nothing_and_the_tests_that_are_named_are_there() -> None:
+    assert [guard.name for guard in GUARDS if not guard.tests] == []
+    named = {test for guard in GUARDS for test in guard.tests}
+    assert [test for test in named if test.partition("::")[2] not in named_in(test.partition("::")[0])] == []
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_of_the_kit(tmp_path_factory.mktemp("guards"))
+
+
+@pytest.fixture(scope="module")
+def cache_of_servers() -> Iterator[str]:
+    """A PostgreSQL of its own: one without its guard must not meet that of others. It ends when it is left."""
+    with tempfile.TemporaryDirectory(prefix="guards-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield folder
+        for left in Path(folder).glob("*-*"):
+            Server(left).remove()
+
+
+@pytest.fixture
+def failed(kit: Path, cache_of_servers: str) -> "Run":
+    return Run(kit, cache_of_servers)
+
+
+@dataclass(frozen=True)
+class Run:
+    kit: Path
+    cache: str
+
+    def __call__(self, tests: list[str]) -> tuple[int, set[str], str]:
+        """The exit status of pytest on these tests in the copy, those that failed, and what it said."""
+        words = ["-q", "-rf", "--no-header", "--tb=short", "-p", "no:cacheprovider"]
+        # No file of bytecode may outlive the source that it was made from.
+        own = {
+            "PYTHONPATH": str(self.kit),
+            "COURSE_CACHE": self.cache,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "COLUMNS": "500",
+        }
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        finished = subprocess.run(
+            [sys.executable, "-m", "pytest", *words, *tests],
+            cwd=self.kit,
+            env=inherited | own,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+        )
+        failures = re.findall(r"^FAILED (\S+?::\w+)", finished.stdout, re.MULTILINE)
+        return finished.returncode, set(failures), finished.stdout + finished.stderr
+
+
+@pytest.mark.guards
+def test_with_every_guard_in_its_place_all_named_tests_pass(failed: Run) -> None:
+    status, failures, told = failed(sorted({test for guard in GUARDS for test in guard.tests}))
+    assert (status, failures) == (0, set()), told
+
+
+@pytest.mark.guards
+@each_guard
+def test_without_the_guard_the_tests_that_are_named_fail(guard: Guard, failed: Run) -> None:
+    path = failed.kit / guard.file
+    whole = path.read_text("utf-8")
+    path.write_text(guard.removed_from(whole), "utf-8")
+    try:
+        status, failures, told = failed(guard.tests)
+    finally:
+        path.write_text(whole, "utf-8")
+    assert status == 1, f"{guard.name}: {told}"
+    assert set(guard.tests) - failures == set(), f"{guard.name} is gone, and these still pass: {told}"
+    assert "NameError" not in told, told
