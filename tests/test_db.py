@@ -232,7 +232,7 @@ async def test_an_error_does_not_tell_the_parameters(session: AsyncSession) -> N
 
     with pytest.raises(IntegrityError) as caught:
         await session.execute(insert(User).values(ANN | {"email": "other@example.org"}))
-    assert "$argon2id$hash" not in str(caught.value)
+    assert "other@example.org" not in str(caught.value)
 
 
 async def test_an_error_tells_which_constraint_was_violated(session: AsyncSession) -> None:

@@ -11,14 +11,16 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 from kit_copies import copy_of_the_kit
 
-from course_lib.lab.postgres import Server
+from course_lib.lab.postgres import shared
 from course_lib.school.kit_files import ROOT
 
 LONGEST = 300
@@ -81,12 +83,13 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cache_of_servers() -> Iterator[str]:
-    """A PostgreSQL of its own: one without its guard must not meet that of others. It ends when it is left."""
-    with tempfile.TemporaryDirectory(prefix="guards-", ignore_cleanup_errors=True) as folder:
+    """With a PostgreSQL of its own, which runs all the time: a kit without a guard must not meet that of others."""
+    with tempfile.TemporaryDirectory(prefix="guards-") as folder, pytest.MonkeyPatch.context() as patch:
         Path(folder).chmod(0o711)
+        patch.setenv("COURSE_CACHE", folder)
+        server = shared()
         yield folder
-        for left in Path(folder).glob("*-*"):
-            Server(left).remove()
+        server.remove()
 
 
 @pytest.fixture
@@ -102,13 +105,7 @@ class Run:
     def __call__(self, tests: list[str]) -> tuple[int, set[str], str]:
         """The exit status of pytest on these tests in the copy, those that failed, and what it said."""
         words = ["-q", "-rf", "--no-header", "--tb=short", "-p", "no:cacheprovider"]
-        # No file of bytecode may outlive the source that it was made from.
-        own = {
-            "PYTHONPATH": str(self.kit),
-            "COURSE_CACHE": self.cache,
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "COLUMNS": "500",
-        }
+        own = {"PYTHONPATH": str(self.kit), "COURSE_CACHE": self.cache, "COLUMNS": "500"}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         finished = subprocess.run(
             [sys.executable, "-m", "pytest", *words, *tests],
@@ -122,6 +119,22 @@ class Run:
         return finished.returncode, set(failures), finished.stdout + finished.stderr
 
 
+@contextmanager
+def removed(guard: Guard, path: Path) -> Iterator[None]:
+    whole = path.read_text("utf-8")
+    rewrite(path, guard.removed_from(whole))
+    try:
+        yield
+    finally:
+        rewrite(path, whole)
+
+
+def rewrite(path: Path, source: str) -> None:
+    """No bytecode outlives its source: two sources of one length and one second look alike to Python."""
+    path.write_text(source, "utf-8")
+    Path(cache_from_source(path)).unlink(missing_ok=True)
+
+
 @pytest.mark.guards
 def test_with_every_guard_in_its_place_all_named_tests_pass(failed: Run) -> None:
     status, failures, told = failed(sorted({test for guard in GUARDS for test in guard.tests}))
@@ -131,13 +144,8 @@ def test_with_every_guard_in_its_place_all_named_tests_pass(failed: Run) -> None
 @pytest.mark.guards
 @each_guard
 def test_without_the_guard_the_tests_that_are_named_fail(guard: Guard, failed: Run) -> None:
-    path = failed.kit / guard.file
-    whole = path.read_text("utf-8")
-    path.write_text(guard.removed_from(whole), "utf-8")
-    try:
+    with removed(guard, failed.kit / guard.file):
         status, failures, told = failed(guard.tests)
-    finally:
-        path.write_text(whole, "utf-8")
     assert status == 1, f"{guard.name}: {told}"
     assert set(guard.tests) - failures == set(), f"{guard.name} is gone, and these still pass: {told}"
     assert "NameError" not in told, told

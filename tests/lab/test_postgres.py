@@ -20,8 +20,8 @@ import psutil
 import pytest
 from other_users import folder_for_all, program_of_nobody
 from sqlalchemy import URL, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from course_lib.db import create_engine
 from course_lib.lab.postgres import PostgresUnavailable, Server, cluster, own_server, shared, watcher
 from course_lib.lab.postgres import os_account as accounts
 from course_lib.lab.processes import lives
@@ -228,7 +228,7 @@ def test_a_server_whose_port_was_taken_meanwhile_takes_another(server: Server) -
 
 
 async def test_a_pool_reconnects_to_a_killed_server_and_finds_the_committed_rows(server: Server) -> None:
-    engine = create_async_engine(server.create_database(), pool_pre_ping=True)
+    engine = create_engine(server.create_database())
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE kept AS SELECT 'a committed row' AS what"))
 
