@@ -59,6 +59,11 @@ def named_in(file: str) -> set[str]:
     return set(re.findall(r"^(?:async )?def (test_\w+)", read(file), re.MULTILINE))
 
 
+def is_there(test: str) -> bool:
+    file, _, name = test.partition("[")[0].partition("::")
+    return name in named_in(file)
+
+
 def test_every_guard_has_its_own_name_and_says_what_goes_wrong_without_it() -> None:
     assert len({guard.name for guard in GUARDS}) == len(GUARDS)
     assert [guard.name for guard in GUARDS if not re.fullmatch(r"[A-Z`].*\.", guard.wrong)] == []
@@ -73,7 +78,7 @@ def test_every_guard_stands_in_its_file_once_and_without_it_the_file_is_still_py
 def test_no_guard_is_caught_by_nothing_and_the_tests_that_are_named_are_there() -> None:
     assert [guard.name for guard in GUARDS if not guard.tests] == []
     named = {test for guard in GUARDS for test in guard.tests}
-    assert [test for test in named if test.partition("::")[2] not in named_in(test.partition("::")[0])] == []
+    assert [test for test in named if not is_there(test)] == []
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +116,16 @@ class Run:
             [sys.executable, "-m", "pytest", *words, *tests],
             cwd=self.kit,
             env=inherited | own,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=LONGEST,
         )
-        failures = re.findall(r"^FAILED (\S+?::\w+)", finished.stdout, re.MULTILINE)
-        return finished.returncode, set(failures), finished.stdout + finished.stderr
+        told = finished.stdout
+        failures = {
+            test for test in tests if re.search(f"^FAILED {re.escape(test)}(?![^ [])", told, re.MULTILINE)
+        }
+        return finished.returncode, failures, told
 
 
 @contextmanager
