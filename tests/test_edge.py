@@ -115,7 +115,8 @@ async def test_a_serialization_failure_is_run_again_from_the_first_line(engine: 
 
 
 async def until_somebody_waits(engine: AsyncEngine) -> None:
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    waits = "wait_event_type = 'Lock' AND datname = current_database()"  # others' databases are on this server, too
+    waiting = text(f"SELECT count(*) FROM pg_stat_activity WHERE {waits}")
     async with engine.connect() as connection:
         while not await connection.scalar(waiting):
             await connection.rollback()

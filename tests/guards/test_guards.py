@@ -123,7 +123,7 @@ class Run:
         )
         told = finished.stdout
         failures = {
-            test for test in tests if re.search(f"^FAILED {re.escape(test)}(?![^ [])", told, re.MULTILINE)
+            test for test in tests if re.search(rf"^FAILED {re.escape(test)}(?![^ [\n])", told, re.MULTILINE)
         }
         return finished.returncode, failures, told
 
