@@ -103,7 +103,12 @@ async def balance(engine: AsyncEngine) -> int:
 
 @on_postgresql
 async def test_a_serialization_failure_is_run_again_from_the_first_line(engine: AsyncEngine) -> None:
-    own = create_engine(engine.url, isolation_level="REPEATABLE READ")
+    one: dict[str, Any] = {
+        "pool_size": 1,
+        "max_overflow": 0,
+        "pool_timeout": 10,
+    }  # the first run gives it back
+    own = create_engine(engine.url, isolation_level="REPEATABLE READ", **one)
     async with colleague(engine) as other, client_of(create_app(own)) as client:
         asked = asyncio.create_task(client.post("/transfers", json=PAY))
         await until_somebody_waits(engine)
