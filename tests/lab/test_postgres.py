@@ -20,8 +20,8 @@ import psutil
 import pytest
 from other_users import folder_for_all, program_of_nobody
 from sqlalchemy import URL, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from course_lib.db import create_engine
 from course_lib.lab.postgres import PostgresUnavailable, Server, cluster, own_server, shared, watcher
 from course_lib.lab.postgres import os_account as accounts
 from course_lib.lab.processes import lives
@@ -137,6 +137,17 @@ def test_a_second_process_joins_the_running_server(server: Server, begin: Begin)
     assert begin(SHARED, answer="server.pid").answer == str(server.pid)
 
 
+def test_there_is_one_watcher_however_many_users_come(server: Server, begin: Begin) -> None:
+    assert begin(SHARED, answer="server.folder").answer == str(server.folder)
+    watchers = [process for process in processes_of(server.folder) if watcher.__file__ in process.cmdline()]
+    assert len(watchers) == 1
+
+
+def test_a_watcher_looks_again_whether_somebody_came_before_it_ends_the_server(server: Server) -> None:
+    assert not watcher._ended_for_want_of_users(server.folder, private=False)
+    assert server.is_running()
+
+
 def test_two_processes_that_start_at_once_end_up_on_one_server(cache: Path, begin: Begin) -> None:
     programs = [begin(SHARED, answer="server.pid") for _ in range(2)]
 
@@ -217,7 +228,7 @@ def test_a_server_whose_port_was_taken_meanwhile_takes_another(server: Server) -
 
 
 async def test_a_pool_reconnects_to_a_killed_server_and_finds_the_committed_rows(server: Server) -> None:
-    engine = create_async_engine(server.create_database(), pool_pre_ping=True)
+    engine = create_engine(server.create_database())
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE kept AS SELECT 'a committed row' AS what"))
 
