@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV ?= .venv
 SITE_VENV ?= .venv-site
 SITE_LOCK := notebooks/site/requirements.lock
-BENCH_VENV ?= .venv-bench
-BENCH_LOCK := tests/benchmarks/requirements.lock
+FIGURES_VENV ?= .venv-figures
+FIGURES_LOCK := tests/figures.lock
 ROUNDS ?= 15
 MINUTES ?= 10
+SECONDS_EACH ?= 60
 PARTS ?=
 STEPS ?=
 SUPPORTED := 3.11 3.12 3.13
@@ -18,13 +19,14 @@ AGAIN := $(MAKE) --no-print-directory
 # Without the compiled modules that Python keeps, each notebook would start seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help lab test bench lock site pythons install install-site install-bench venv
+.PHONY: help lab test bench torture lock site pythons install install-site install-figures venv
 
 help:
 	@echo "make lab       open the first lesson; the first time, this installs what it needs"
 	@echo "make test      run every check; some of them: make test STEPS='lint types'"
 	@echo "make site      build the website of the lessons into .site/html; nothing is run"
 	@echo "make bench     measure what the patterns cost, beside other libraries; less: ROUNDS=3 PARTS='repository transfers'"
+	@echo "make torture   break what can be broken, for minutes, and count what is lost; less: SECONDS_EACH=10 PARTS=money"
 	@echo "make lock      choose the exact versions again, after a change in pyproject.toml"
 	@echo "make pythons   run every check on each supported Python found here"
 	@echo "Another Python than python3: make lab PYTHON=python3.12"
@@ -38,20 +40,23 @@ test: install
 site: install-site
 	@$(SITE_VENV)/bin/python notebooks/site/build_site.py
 
-bench: install-bench
-	@PYTHONPATH=tests:. $(BENCH_VENV)/bin/python -m benchmarks $(PARTS) --rounds $(ROUNDS) --minutes $(MINUTES)
+bench: install-figures
+	@PYTHONPATH=tests:. $(FIGURES_VENV)/bin/python -m benchmarks $(PARTS) --rounds $(ROUNDS) --minutes $(MINUTES)
 
-# The libraries to compare with have an environment of their own: the kit's, and they beside it.
-install-bench:
-	@lists="$$(cat requirements.lock $(BENCH_LOCK) | cksum)"; \
-	test "$$(cat $(BENCH_VENV)/built 2>/dev/null)" = "$$lists" && $(BENCH_VENV)/bin/python -c '' 2>/dev/null && exit 0; \
+torture: install-figures
+	@PYTHONPATH=tests:. $(FIGURES_VENV)/bin/python -m torture $(PARTS) --seconds-each $(SECONDS_EACH)
+
+# The libraries to compare with, and those that think out bad input, have an environment of their own beside the kit's.
+install-figures:
+	@lists="$$(cat requirements.lock $(FIGURES_LOCK) | cksum)"; \
+	test "$$(cat $(FIGURES_VENV)/built 2>/dev/null)" = "$$lists" && $(FIGURES_VENV)/bin/python -c '' 2>/dev/null && exit 0; \
 	set -e; \
-	$(AGAIN) venv VENV=$(BENCH_VENV); \
-	echo "Installing exactly what $(BENCH_LOCK) names; the first time this takes about a minute."; \
-	$(BENCH_VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r $(BENCH_LOCK); \
-	$(BENCH_VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
-	$(BENCH_VENV)/bin/python -m pip check; \
-	echo "$$lists" > $(BENCH_VENV)/built
+	$(AGAIN) venv VENV=$(FIGURES_VENV); \
+	echo "Installing exactly what $(FIGURES_LOCK) names; the first time this takes about a minute."; \
+	$(FIGURES_VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r $(FIGURES_LOCK); \
+	$(FIGURES_VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	$(FIGURES_VENV)/bin/python -m pip check; \
+	echo "$$lists" > $(FIGURES_VENV)/built
 
 # The website has an environment of its own: no learner needs what builds it.
 install-site:
@@ -95,7 +100,7 @@ lock:
 		--no-emit-index-url --no-header --no-annotate --group site -o $(SITE_LOCK)
 	PATH="$$PATH:.venv-uv/bin" uv pip compile --quiet --universal --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --constraint requirements.lock \
-		pyproject.toml --group bench -o $(BENCH_LOCK)
+		pyproject.toml --group figures -o $(FIGURES_LOCK)
 	sed -n '/^[^ ]/s/ *\\$$//p' requirements.lock > constraints.txt
 
 pythons:
