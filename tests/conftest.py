@@ -13,13 +13,13 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
-from stages import DATABASES, Site, logged_in, without_rows
+from stages import DATABASES, Site, logged_in, with_people, without_rows
 
 from course_lib.app import create_app
 from course_lib.db import create_engine, create_session_factory
 from course_lib.lab import postgres
 from course_lib.lab.databases import fresh_url
-from course_lib.lab.people import add_people, make_administrator
+from course_lib.lab.people import make_administrator
 
 
 @pytest.fixture(scope="session")
@@ -85,8 +85,7 @@ async def session(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[A
 @pytest.fixture
 async def people(engine: AsyncEngine) -> None:
     """The eight sample people: mira is user 1 with account 1, tomas user 2 with account 2, and so on."""
-    async with engine.begin() as connection:
-        await add_people(connection)
+    await with_people(engine)
 
 
 @contextmanager
@@ -120,9 +119,7 @@ async def site(served: tuple[URL, str]) -> AsyncIterator[Site]:
     """The served application with the sample people in its database."""
     url, address = served
     engine = create_engine(url)
-    await without_rows(engine)
-    async with engine.begin() as connection:
-        await add_people(connection)
+    await with_people(engine)
     await make_administrator(engine, "mira")
     mira = await logged_in(engine, 1)
     async with (
