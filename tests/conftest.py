@@ -20,6 +20,7 @@ from course_lib.db import create_engine, create_session_factory
 from course_lib.lab import postgres
 from course_lib.lab.databases import fresh_url
 from course_lib.lab.people import make_administrator
+from course_lib.school.stages.cheap_hashes import cheap_hashes
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +87,13 @@ async def session(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[A
 async def people(engine: AsyncEngine) -> None:
     """The eight sample people: mira is user 1 with account 1, tomas user 2 with account 2, and so on."""
     await with_people(engine)
+
+
+@pytest.fixture
+def quick_hashes() -> Iterator[None]:
+    """New passwords are hashed with the least of everything: for tests that do not ask what a hash costs."""
+    with cheap_hashes():
+        yield
 
 
 @contextmanager
