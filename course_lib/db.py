@@ -212,10 +212,9 @@ class utc_now(FunctionElement[datetime]):  # noqa: N801  as SQL writes functions
 def _utc_now(element: utc_now, compiler: SQLCompiler, **_: Any) -> str:
     # SQLite's CURRENT_TIMESTAMP has whole seconds, and not SQLAlchemy's format: as
     # text, the two would not compare.
-    in_sqlite = compiler.dialect.name == "sqlite"
-    return (
-        "strftime('%Y-%m-%d %H:%M:%f000', 'now')" if in_sqlite else "CURRENT_TIMESTAMP"
-    )
+    if compiler.dialect.name == "sqlite":
+        return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+    return "CURRENT_TIMESTAMP"
 
 
 def is_conflict(error: DBAPIError) -> bool:

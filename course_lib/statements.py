@@ -20,6 +20,7 @@ CLAUSES = {
     "GROUP BY or HAVING": ("_group_by_clauses", "_having_criteria"),
     "plain text": ("_prefixes", "_suffixes"),
 }
+TOLD = {name: told for told, names in CLAUSES.items() for name in names}
 COUNT = func.count()
 """Made once: to build it takes longer than all else in the statement."""
 PLAIN_TEXT = ("textclause", "textual_label_reference")
@@ -34,17 +35,16 @@ def check_listing(statement: Select[Any], *keys: ColumnElement[Any]) -> Any:
     `keys` are columns to sort by. A join passes that finds at most one row for each, by
     its primary key: `join(Post.author)`."""
     if not isinstance(statement, Select):
-        raise StatementRefused(
-            f"it is a {type(statement).__name__}", "write select(Model)"
-        )
+        reason = f"it is a {type(statement).__name__}"
+        raise StatementRefused(reason, "write select(Model)")
     selected = statement.column_descriptions
     if len(selected) != 1 or selected[0]["expr"] is not selected[0].get("entity"):
         reason = "it selects something other than one model"
         raise StatementRefused(reason, "write select(Model)")
-    for told, clauses in CLAUSES.items():
-        if any(getattr(statement, n) is not getattr(Select, n) for n in clauses):
+    for name, value in vars(statement).items():
+        if name in TOLD and value is not getattr(Select, name):
             instead = "put that into a subquery: where(Model.id.in_(…))"
-            raise StatementRefused(f"it has {told}", instead)
+            raise StatementRefused(f"it has {TOLD[name]}", instead)
     order = [*keys, *statement._order_by_clauses]
     for part in order:
         _check_order(part)
