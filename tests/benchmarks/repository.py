@@ -9,7 +9,7 @@ from sqlalchemy import exists as sql_exists
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from benchmarks import peers
+from benchmarks import drivers, peers
 from benchmarks.cases import Place, Way, Ways, case
 from course_lib.db import WRITE_LOCK_FIRST
 from course_lib.lab.people import PASSWORD_HASH
@@ -32,20 +32,54 @@ def fields() -> dict[str, Any]:
     }
 
 
-def ways(place: Place, around: Any = None, **works: Work | None) -> Ways:
-    """A session for each sample; what has no work is not offered by that peer, and says nothing."""
+SAME = "it offers nothing for this, so that it costs what it costs by hand"
+
+
+def ways(place: Place, around: Any = None, driver: Way | None = None, **works: Work) -> Ways:
+    """A session for each sample, and the driver's own way, which has none."""
     names = {
         "ours": "course_lib",
         "by_hand": "by hand",
         "alchemy": "Advanced Alchemy",
         "fastcrud": "FastCRUD",
         "sqlmodel": "SQLModel",
-        "driver": "raw driver",
     }
-    told = {names[name]: work for name, work in works.items() if work is not None}
-    missing = peers.absent(*(name for name in told if name in peers.NAMES))
+    told = {names[name]: work for name, work in works.items()}
+    offers_none = {name: SAME for name in names.values() if name not in told}
+    missing = offers_none | peers.absent(*(name for name in told if name in peers.NAMES))
     found = {name: Way(work, around or place.session) for name, work in told.items() if name not in missing}
-    return Ways(found, missing=missing)
+    return Ways(found | ({drivers.NAME: driver} if driver else {}), missing=missing)
+
+
+CREATE = (
+    "INSERT INTO users (email, username, hashed_password, created_at, updated_at) VALUES"
+    " (?, ?, ?, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP) RETURNING *"
+)
+UPDATE = "UPDATE users SET hashed_password = ?, updated_at = CURRENT_TIMESTAMP WHERE id = ? RETURNING *"
+
+
+async def _driver_of(session: AsyncSession) -> Any:
+    """In the transaction of this session."""
+    connection = await session.connection()
+    return (await connection.get_raw_connection()).driver_connection
+
+
+def _writes(place: Place, statement: str, values: Callable[[], Sequence[object]]) -> Way:
+    """The driver's own way to write a row that it reads back, in one transaction for a sample."""
+    if place.database == "postgres":
+        pieces = statement.split("?")
+        marked = (f"{piece}${number}" for number, piece in enumerate(pieces[:-1], 1))
+        statement = "".join(marked) + pieces[-1]
+
+    @asynccontextmanager
+    async def around(calls: int) -> AsyncIterator[Sequence[tuple[Any]]]:
+        async with place.session(calls) as sessions:
+            yield [(await _driver_of(sessions[0][0]),)] * calls
+
+    async def run(driver: Any) -> None:
+        assert await drivers.ask(driver, statement, values())
+
+    return Way(run, around)
 
 
 @case("repository", "get")
@@ -72,29 +106,15 @@ async def get(place: Place) -> AsyncIterator[Ways]:
         session.expunge_all()
         assert await session.get(peers.sqlmodel_user, KNOWN)
 
-    offered = ways(place, ours=ours, by_hand=by_hand, alchemy=alchemy, fastcrud=fastcrud, sqlmodel=sqlmodel)
-    raw = await _raw(place, "SELECT * FROM users WHERE id = {}", KNOWN)
-    yield Ways({**offered.ways, "raw driver": raw}, missing=offered.missing)
-
-
-async def _raw(place: Place, statement: str, value: object) -> Way:
-    """One row straight from the driver: what no library can be faster than."""
-    mark = "?" if place.database == "sqlite" else "$1"
-
-    @asynccontextmanager
-    async def around(calls: int) -> AsyncIterator[Sequence[tuple[Any]]]:
-        async with place.engine.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            yield [(driver,)] * calls
-
-    async def run(driver: Any) -> None:
-        if place.database == "sqlite":
-            async with driver.execute(statement.format(mark), (value,)) as cursor:
-                assert await cursor.fetchone()
-        else:
-            assert await driver.fetchrow(statement.format(mark), value)
-
-    return Way(run, around)
+    yield ways(
+        place,
+        driver=drivers.straight(place, select(User).where(User.id == KNOWN)),
+        ours=ours,
+        by_hand=by_hand,
+        alchemy=alchemy,
+        fastcrud=fastcrud,
+        sqlmodel=sqlmodel,
+    )
 
 
 @case("repository", "get, loaded before")
@@ -114,7 +134,13 @@ async def get_loaded(place: Place) -> AsyncIterator[Ways]:
     async def by_hand(session: AsyncSession) -> None:
         await session.get(User, KNOWN)
 
-    yield ways(place, loaded, ours=ours, by_hand=by_hand)
+    async def alchemy(session: AsyncSession) -> None:
+        await peers.advanced_alchemy(session=session).get(KNOWN)
+
+    async def fastcrud(session: AsyncSession) -> None:
+        await peers.fastcrud(User).get(session, id=KNOWN)
+
+    yield ways(place, loaded, ours=ours, by_hand=by_hand, alchemy=alchemy, fastcrud=fastcrud)
 
 
 @case("repository", "get_by_email")
@@ -135,7 +161,10 @@ async def get_by_email(place: Place) -> AsyncIterator[Ways]:
         row = peers.sqlmodel_user
         assert await session.scalar(peers.sqlmodel.select(row).where(row.email == NAME))
 
-    yield ways(place, ours=ours, by_hand=by_hand, alchemy=alchemy, fastcrud=fastcrud, sqlmodel=sqlmodel)
+    raw = drivers.straight(place, select(User).where(User.email == NAME))
+    yield ways(
+        place, driver=raw, ours=ours, by_hand=by_hand, alchemy=alchemy, fastcrud=fastcrud, sqlmodel=sqlmodel
+    )
 
 
 @case("repository", "create")
@@ -162,7 +191,15 @@ async def create(place: Place) -> AsyncIterator[Ways]:
         await session.flush()
         assert user.id
 
-    yield ways(place, ours=ours, by_hand=by_hand, alchemy=alchemy, fastcrud=fastcrud, sqlmodel=sqlmodel)
+    yield ways(
+        place,
+        driver=_writes(place, CREATE, lambda: (*fields().values(),)),
+        ours=ours,
+        by_hand=by_hand,
+        alchemy=alchemy,
+        fastcrud=fastcrud,
+        sqlmodel=sqlmodel,
+    )
 
 
 @case("repository", "update")
@@ -198,7 +235,15 @@ async def update(place: Place) -> AsyncIterator[Ways]:
         user.hashed_password = password()
         await session.flush()
 
-    yield ways(place, ours=ours, by_hand=by_hand, alchemy=alchemy, fastcrud=fastcrud, sqlmodel=sqlmodel)
+    yield ways(
+        place,
+        driver=_writes(place, UPDATE, lambda: (password(), KNOWN)),
+        ours=ours,
+        by_hand=by_hand,
+        alchemy=alchemy,
+        fastcrud=fastcrud,
+        sqlmodel=sqlmodel,
+    )
 
 
 @case("repository", "delete")
@@ -230,8 +275,26 @@ async def delete(place: Place) -> AsyncIterator[Ways]:
         await session.flush()
 
     around: Callable[[int], AbstractAsyncContextManager[Any]] = with_rows
+
+    @asynccontextmanager
+    async def keys_alone(calls: int) -> AsyncIterator[Sequence[tuple[Any, int]]]:
+        async with with_rows(calls) as rows:
+            yield [(await _driver_of(session), key) for session, key in rows]
+
+    async def raw(driver: Any, key: int) -> None:
+        mark = "?" if place.database == "sqlite" else "$1"
+        assert await drivers.ask(driver, f"DELETE FROM users WHERE id = {mark} RETURNING id", [key])
+
+    around: Callable[[int], AbstractAsyncContextManager[Any]] = with_rows
     yield ways(
-        place, around, ours=ours, by_hand=by_hand, alchemy=alchemy, fastcrud=fastcrud, sqlmodel=sqlmodel
+        place,
+        around,
+        driver=Way(raw, keys_alone),
+        ours=ours,
+        by_hand=by_hand,
+        alchemy=alchemy,
+        fastcrud=fastcrud,
+        sqlmodel=sqlmodel,
     )
 
 
@@ -249,7 +312,15 @@ async def exists(place: Place) -> AsyncIterator[Ways]:
     async def fastcrud(session: AsyncSession) -> None:
         assert await peers.fastcrud(User).exists(session, email=NAME)
 
-    yield ways(place, ours=ours, by_hand=by_hand, alchemy=alchemy, fastcrud=fastcrud)
+    asked = select(sql_exists(select(User).where(User.email == NAME)))
+    yield ways(
+        place,
+        driver=drivers.straight(place, asked),
+        ours=ours,
+        by_hand=by_hand,
+        alchemy=alchemy,
+        fastcrud=fastcrud,
+    )
 
 
 @case("repository", "count")
@@ -266,7 +337,15 @@ async def count(place: Place) -> AsyncIterator[Ways]:
     async def fastcrud(session: AsyncSession) -> None:
         assert await peers.fastcrud(User).count(session) == 8
 
-    yield ways(place, ours=ours, by_hand=by_hand, alchemy=alchemy, fastcrud=fastcrud)
+    counted = select(func.count()).select_from(User)
+    yield ways(
+        place,
+        driver=drivers.straight(place, counted),
+        ours=ours,
+        by_hand=by_hand,
+        alchemy=alchemy,
+        fastcrud=fastcrud,
+    )
 
 
 @case("repository", "count, filtered")
@@ -283,4 +362,12 @@ async def count_filtered(place: Place) -> AsyncIterator[Ways]:
     async def fastcrud(session: AsyncSession) -> None:
         assert await peers.fastcrud(User).count(session, is_active=True) == 7
 
-    yield ways(place, ours=ours, by_hand=by_hand, alchemy=alchemy, fastcrud=fastcrud)
+    counted = select(func.count()).select_from(User).where(User.is_active)
+    yield ways(
+        place,
+        driver=drivers.straight(place, counted),
+        ours=ours,
+        by_hand=by_hand,
+        alchemy=alchemy,
+        fastcrud=fastcrud,
+    )
