@@ -11,7 +11,7 @@ from benchmarks.cases import CASES
 from benchmarks.results import aim_lines
 from benchmarks.running import run
 
-PARTS = ("repository", "eager", "bulk", "transfers", "web", "starting", "checking", "listings")
+PARTS = ("repository", "eager", "bulk", "transfers", "web", "listings", "starting", "checking")
 """The modules that hold cases, in the order in which they run."""
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     arguments.add_argument(
         "--only", default="", help="what `group: operation` has to match, a regular expression"
     )
-    arguments.add_argument("--minutes", type=float, default=10)
+    arguments.add_argument("--minutes", type=float, default=30)
     arguments.add_argument("--into", type=Path, default=Path(".bench/result.json"))
     asked = arguments.parse_args()
     for part in (parts := asked.parts or PARTS):

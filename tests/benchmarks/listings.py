@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import Select, tuple_
 
-from benchmarks import peers
+from benchmarks import drivers, peers
 from benchmarks.cases import CASES, DATABASES, Case, Place, Way, Ways
 from benchmarks.places import Note
 from course_lib.models import Post
@@ -25,10 +25,18 @@ published = select(Post).where(Post.published)
 ORDERS: dict[str, tuple[Select[Any], tuple[Any, ...]]] = {
     "newest first": (published, newest),
     "oldest first": (published, (Post.created_at.asc(), Post.id.asc())),
-    "mixed directions": (select(Note), (Note.rank.asc(), Note.written_at.desc(), Note.id.asc())),
+    "mixed directions": (select(Note), (Note.score.asc(), Note.written_at.desc(), Note.id.asc())),
+    "mixed, many rows a value": (select(Note), (Note.rank.asc(), Note.written_at.desc(), Note.id.asc())),
     "nullable key": (select(Note), (Note.read_at.asc(), Note.id.asc())),
+    "nullable key, downwards": (select(Note), (Note.read_at.desc(), Note.id.desc())),
 }
-"""Each has an index on exactly its order."""
+"""Each has an index on exactly its order, or on its reverse. In the fourth, one row in a hundred shares a value of the
+first column: that is where pages by key break."""
+NOT_OFFERED = {
+    "Advanced Alchemy": "it has no pages by key",
+    "FastCRUD": "its cursor is one column, so that rows that share a value get lost",
+    "SQLModel": "it has no pages by key",
+}
 
 
 def behind(keys: list[tuple[Any, bool, Any]]) -> ColumnElement[bool]:
@@ -50,11 +58,11 @@ def name_of(order: Any) -> str:
 
 
 async def in_pages(place: Place, kind: str) -> AsyncIterator[Ways]:
-    """A page of twenty by key: the first one, and one behind nine tenths of the rows (eight tenths, before NULLs)."""
+    """A page of twenty by key: the first one, and one behind nine tenths of the rows (three quarters, before NULLs)."""
     statement, order = ORDERS[kind]
     pages: Keyset[Any] = Keyset(statement, *order, secret=SECRET)
-    nullable = kind == "nullable key"
-    nulls_last = (Note.read_at.asc().nulls_last(), Note.id.asc()) if nullable else order
+    nullable = kind.startswith("nullable key")
+    nulls_last = (order[0].nulls_last(), order[1]) if nullable else order
     async with place.sessions() as session:
         counted = select(func.count()).select_from(statement.subquery())
         rows = await session.scalar(counted) or 0
@@ -73,14 +81,16 @@ async def in_pages(place: Place, kind: str) -> AsyncIterator[Ways]:
 
     async def by_hand(session: AsyncSession, deep: bool) -> None:
         session.expunge_all()
-        wanted = statement.order_by(*nulls_last).limit(LIMIT + 1)
-        if deep:
-            where = behind(keys)
-            if place.database == "postgres" and kind in ("newest first", "oldest first"):
-                pair, given = tuple_(*(key[0] for key in keys)), tuple_(*(key[2] for key in keys))
-                where = pair < given if keys[0][1] else pair > given
-            wanted = wanted.where(or_(where, Note.read_at.is_(None)) if nullable else where)
+        wanted = written_by_hand() if deep else statement.order_by(*nulls_last).limit(LIMIT + 1)
         assert len((await session.scalars(wanted)).all()) == LIMIT + 1
+
+    def written_by_hand() -> Select[Any]:
+        wanted = statement.order_by(*nulls_last).limit(LIMIT + 1)
+        where = behind(keys)
+        if place.database == "postgres" and kind in ("newest first", "oldest first"):
+            pair, given = tuple_(*(key[0] for key in keys)), tuple_(*(key[2] for key in keys))
+            where = pair < given if keys[0][1] else pair > given
+        return wanted.where(or_(where, Note.read_at.is_(None)) if nullable else where)
 
     async def by_offset(session: AsyncSession) -> None:
         session.expunge_all()
@@ -105,7 +115,7 @@ async def in_pages(place: Place, kind: str) -> AsyncIterator[Ways]:
         "by hand": partial(by_hand, deep=True),
         "OFFSET": by_offset,
     }
-    missing = peers.absent("sqlakeyset", "fastapi-pagination")
+    missing = NOT_OFFERED | peers.absent("sqlakeyset", "fastapi-pagination")
     if nullable:
         missing |= dict.fromkeys(
             ("sqlakeyset", "fastapi-pagination"), "does not support keys that may be NULL"
@@ -114,7 +124,10 @@ async def in_pages(place: Place, kind: str) -> AsyncIterator[Ways]:
         works["sqlakeyset"] = partial(sqlakeyset, after=place_of_row)
     if "fastapi-pagination" not in missing and "sqlakeyset" not in missing:
         works["fastapi-pagination"] = partial(pagination, after=peers.bookmark(place_of_row))
-    yield Ways({name: Way(work, place.session) for name, work in works.items()}, missing=missing, rounds=7)
+    found = {name: Way(work, place.session) for name, work in works.items()}
+    # Without an index's help there is nothing that a driver could be the limit of.
+    limit = {} if nullable else {drivers.NAME: drivers.straight(place, written_by_hand())}
+    yield Ways(found | limit, missing=missing, rounds=7)
 
 
 async def the_feed(place: Place) -> AsyncIterator[Ways]:
@@ -130,7 +143,16 @@ async def the_feed(place: Place) -> AsyncIterator[Ways]:
         wanted = pages.rows.with_only_columns(Post).order_by(*newest).limit(LIMIT + 1)
         assert len((await session.scalars(wanted)).all()) == LIMIT + 1
 
-    yield Ways({"course_lib": Way(ours, place.session), "by hand": Way(by_hand, place.session)}, rounds=7)
+    async def without_an_index(session: AsyncSession) -> None:
+        """Of an expression no index knows the order."""
+        session.expunge_all()
+        first, *others = newest
+        order = func.coalesce(first.element, first.element).desc(), *others
+        wanted = pages.rows.with_only_columns(Post).order_by(*order).limit(LIMIT + 1)
+        assert len((await session.scalars(wanted)).all()) == LIMIT + 1
+
+    works = {"course_lib": ours, "by hand": by_hand, "without an index": without_an_index}
+    yield Ways({name: Way(work, place.session) for name, work in works.items()}, rounds=7)
 
 
 async def with_totals(place: Place) -> AsyncIterator[Ways]:
@@ -183,12 +205,14 @@ async def with_totals(place: Place) -> AsyncIterator[Ways]:
         "FastCRUD": fastcrud,
         "fastapi-pagination": pagination,
     }
-    missing = peers.absent("Advanced Alchemy", "FastCRUD", "fastapi-pagination")
-    yield Ways(
-        {name: Way(work, place.session) for name, work in works.items() if name not in missing},
-        missing=missing,
-        rounds=7,
-    )
+    missing = peers.absent("Advanced Alchemy", "FastCRUD", "fastapi-pagination") | {
+        "sqlakeyset": "it has no totals",
+        "SQLModel": "it offers nothing for this, so that it costs what it costs by hand",
+    }
+    found = {name: Way(work, place.session) for name, work in works.items() if name not in missing}
+    counted = select(func.count()).select_from(Post).where(Post.published)
+    raw = drivers.straight(place, counted, statement.limit(LIMIT))
+    yield Ways(found | {drivers.NAME: raw}, missing=missing, rounds=7)
 
 
 LISTED: dict[str, Callable[[Place], AsyncIterator[Ways]]] = {

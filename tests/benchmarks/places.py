@@ -21,23 +21,27 @@ class NotesBase(DeclarativeBase):
 
 
 class Note(NotesBase):
-    """What posts have not: a key to sort by that may be NULL (one in five is), and one for mixed directions."""
+    """What posts have not: a key to sort by that may be NULL (one in five is), and two for mixed directions, of
+    which ten rows share a score, and one in a hundred a rank."""
 
     __tablename__ = "notes"
     __table_args__ = (
         Index("ix_notes_read", "read_at", "id"),
-        Index("ix_notes_mixed", "rank", text("written_at DESC"), "id"),
+        Index("ix_notes_mixed", "score", text("written_at DESC"), "id"),
+        Index("ix_notes_ranks", "rank", text("written_at DESC"), "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
+    score: Mapped[int]
     rank: Mapped[int]
     written_at: Mapped[datetime] = mapped_column(UtcDateTime)
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 FILL = text(
-    "INSERT INTO notes (id, title, rank, written_at, read_at) SELECT id, title, id % 100, created_at,"
+    "INSERT INTO notes (id, title, score, rank, written_at, read_at)"
+    " SELECT id, title, id % (SELECT count(*) / 10 FROM posts), id % 100, created_at,"
     " CASE WHEN id % 5 = 0 THEN NULL ELSE created_at END FROM posts"
 )
 

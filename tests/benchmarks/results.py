@@ -16,10 +16,12 @@ cases          a list, each with
         statements             sent for one operation; null where the case's engine saw none
         work                   steps of SQLite's virtual machine, or blocks of 8 kB read by PostgreSQL
     facts      what the case found beside times, such as a ledger compared
-    profile    of a way that missed an aim: the functions in which its time goes
-not_measured   a list: group, operation, database, way (null: all of them), why
+    profile    of a way that missed an aim: the functions in which it spends what it costs more than its base, each
+               with calls and own (milliseconds), base_calls and base_own
+not_measured   a list: group, operation, database, rows, way (null: all of them), why
 aims           a list: group, operation, database, rows (0: any), way, base, at_most, what ("cpu", "wall", "work",
-               "statements"), measured (the ratio of the two; null: not measured in this run), met (null likewise)
+               "statements"), measured (the ratio of the two; null: not measured in this run), low and high (its
+               quartiles; null for a count), met (null like measured)
 """
 
 import os
@@ -121,6 +123,7 @@ def told(case: Case, ways: Ways, times: Mapping[str, Times], counts: Mapping[str
 def judged(aim: Aim, entry: Mapping[str, Any] | None, times: Mapping[str, Times]) -> dict[str, Any]:
     """The aim beside what was measured."""
     measured: float | None = None
+    spread: Spread | None = None
     base = aim.base or (str(entry["base"]) if entry else None)
     if entry and base and base in entry["ways"] and aim.way in entry["ways"]:
         if aim.what in ("cpu", "wall"):
@@ -134,6 +137,8 @@ def judged(aim: Aim, entry: Mapping[str, Any] | None, times: Mapping[str, Times]
         **asdict(aim),
         "base": base,
         "measured": measured,
+        "low": round(spread.low, 3) if spread else None,
+        "high": round(spread.high, 3) if spread else None,
         "met": None if measured is None else measured <= aim.at_most,
     }
 

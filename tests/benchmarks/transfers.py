@@ -1,4 +1,6 @@
-"""Money moved by several tasks at once; afterwards every balance is compared with the ledger."""
+"""Money moved by several tasks at once; afterwards every balance is compared with the ledger.
+
+The driver alone does the same four steps in SQL, on connections of the same pool. No other library moves money."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,12 +10,15 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from benchmarks.cases import Place, Way, Ways, case
+from benchmarks.drivers import NAME, ask, driver_of
 from course_lib.db import WRITE_LOCK_FIRST
 from course_lib.models import Account, Transfer
 from course_lib.transactions import transfer_funds, unit_of_work
 
 TRANSFERS = 64
 """In one call, shared out to its tasks."""
+
+NOW = "CURRENT_TIMESTAMP"
 
 Move = Callable[[async_sessionmaker[AsyncSession], int, int], Awaitable[None]]
 
@@ -32,6 +37,27 @@ async def by_hand(sessions: async_sessionmaker[AsyncSession], payer: int, payee:
         accounts[payer].balance -= 1
         accounts[payee].balance += 1
         session.add(Transfer(from_account_id=payer, to_account_id=payee, amount=1))
+
+
+async def raw(sessions: async_sessionmaker[AsyncSession], payer: int, payee: int) -> None:
+    engine = sessions.kw["bind"]
+    on_sqlite = engine.dialect.name == "sqlite"
+    one, two = ("?", "?") if on_sqlite else ("$1", "$2")
+    lock = f"SELECT id, balance FROM accounts WHERE id IN ({one}, {two}) ORDER BY id"
+    move = f"UPDATE accounts SET balance = balance + {one} WHERE id = {two}"
+    line = "INSERT INTO transfers (from_account_id, to_account_id, amount, created_at) VALUES"
+    async with driver_of(engine) as driver:
+        await ask(driver, "BEGIN IMMEDIATE" if on_sqlite else "BEGIN")
+        try:
+            found = await ask(driver, lock + " FOR NO KEY UPDATE" * (not on_sqlite), [payer, payee])
+            assert dict(found)[payer] >= 1
+            await ask(driver, move, [-1, payer])
+            await ask(driver, move, [1, payee])
+            await ask(driver, f"{line} ({one}, {two}, 1, {NOW})", [payer, payee])
+            await ask(driver, "COMMIT")
+        except BaseException:
+            await ask(driver, "ROLLBACK")
+            raise
 
 
 def calls_of(
@@ -86,6 +112,7 @@ async def transfers(place: Place, tasks: int) -> AsyncIterator[Ways]:
         {
             "course_lib": Way(calls_of(ours, sessions, tasks, made)),
             "by hand": Way(calls_of(by_hand, sessions, tasks, made)),
+            NAME: Way(calls_of(raw, sessions, tasks, made)),
         },
         operations=TRANSFERS,
         rounds=7,
