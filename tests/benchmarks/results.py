@@ -16,8 +16,8 @@ cases          a list, each with
         statements             sent for one operation; null where the case's engine saw none
         work                   steps of SQLite's virtual machine, or blocks of 8 kB read by PostgreSQL
     facts      what the case found beside times, such as a ledger compared
-    profile    of a way that missed an aim: the functions in which it spends what it costs more than its base, each
-               with calls and own (milliseconds), base_calls and base_own
+    profile    of a way that missed an aim: the functions that it calls more often than its base, those first that
+               take most of its time; each with calls and own (milliseconds), base_calls and base_own
 not_measured   a list: group, operation, database, rows, way (null: all of them), why
 aims           a list: group, operation, database, rows (0: any), way, base, at_most, what ("cpu", "wall", "work",
                "statements"), measured (the ratio of the two; null: not measured in this run), low and high (its
