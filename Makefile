@@ -19,13 +19,14 @@ AGAIN := $(MAKE) --no-print-directory
 # Without the compiled modules that Python keeps, each notebook would start seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help lab test bench torture lock site pythons install install-site install-figures venv
+.PHONY: help lab test bench costs torture lock site pythons install install-site install-figures venv
 
 help:
 	@echo "make lab       open the first lesson; the first time, this installs what it needs"
 	@echo "make test      run every check; some of them: make test STEPS='lint types'"
 	@echo "make site      build the website of the lessons into .site/html; nothing is run"
 	@echo "make bench     measure what the patterns cost, beside other libraries; less: ROUNDS=3 PARTS='repository transfers'"
+	@echo "make costs     put what it measured onto the page notebooks/costs.ipynb"
 	@echo "make torture   break what can be broken, for minutes, and count what is lost; less: SECONDS_EACH=10 PARTS=money"
 	@echo "make lock      choose the exact versions again, after a change in pyproject.toml"
 	@echo "make pythons   run every check on each supported Python found here"
@@ -42,6 +43,10 @@ site: install-site
 
 bench: install-figures
 	@PYTHONPATH=tests:. $(FIGURES_VENV)/bin/python -m benchmarks $(PARTS) --rounds $(ROUNDS) --minutes $(MINUTES)
+
+# What the last whole run measured, on the page of costs.
+costs: install-figures
+	@JUPYTER_PREFER_ENV_PATH=1 PYTHONPATH=tests:. $(FIGURES_VENV)/bin/python -m benchmarks.page .bench/result.json
 
 torture: install-figures
 	@PYTHONPATH=tests:. $(FIGURES_VENV)/bin/python -m torture $(PARTS) --seconds-each $(SECONDS_EACH)

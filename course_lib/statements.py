@@ -34,9 +34,9 @@ def check_listing(statement: Select[Any], *keys: ColumnElement[Any]) -> Any:
 
     `keys` are columns to sort by. A join passes that finds at most one row for each, by
     its primary key: `join(Post.author)`."""
+    kind = type(statement).__name__
     if not isinstance(statement, Select):
-        reason = f"it is a {type(statement).__name__}"
-        raise StatementRefused(reason, "write select(Model)")
+        raise StatementRefused(f"it is a {kind}", "write select(Model)")
     selected = statement.column_descriptions
     if len(selected) != 1 or selected[0]["expr"] is not selected[0].get("entity"):
         reason = "it selects something other than one model"

@@ -274,8 +274,6 @@ async def delete(place: Place) -> AsyncIterator[Ways]:
         await session.delete(await session.get_one(peers.sqlmodel_user, key))
         await session.flush()
 
-    around: Callable[[int], AbstractAsyncContextManager[Any]] = with_rows
-
     @asynccontextmanager
     async def keys_alone(calls: int) -> AsyncIterator[Sequence[tuple[Any, int]]]:
         async with with_rows(calls) as rows:

@@ -90,7 +90,7 @@ async def _compared(way: Way, base: Way, seconds: float) -> list[dict[str, Any]]
     functions that wait are left out. A call takes so many `seconds`; a profile takes about one."""
     number = max(1, min(PROFILED_CALLS, round(1 / seconds)))
     ours, theirs = await _profile(way, number), await _profile(base, number)
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "function": name,
             "calls": calls,
