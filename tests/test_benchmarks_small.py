@@ -1,20 +1,23 @@
 """`make bench` in small: three cases, one round; what is looked at is their form and their counts, never a time."""
 
 import json
+from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 
 import pytest
-from benchmarks import measuring, repository, transfers
+from benchmarks import drivers, measuring, repository, transfers
 from benchmarks.aims import AIMS, Aim
-from benchmarks.cases import CASES, DATABASES, Way, Ways
+from benchmarks.cases import CASES, DATABASES, Case, Place, Way, Ways
 from benchmarks.measuring import Times, measure
+from benchmarks.page import holes, in_lines
 from benchmarks.results import Result, judged
 from benchmarks.running import run
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from course_lib.lab.databases import open_database
-from course_lib.models import Account
+from course_lib.lab.people import FIRST_POST_AT
+from course_lib.models import Account, Post
 
 FACTS_OF_A_LOSS = ("transfers without a line", "accounts that differ from the ledger", "cents lost")
 
@@ -89,6 +92,44 @@ def test_an_aim_is_met_or_missed_by_the_median_of_the_ratios_round_by_round() ->
     assert [judged(aim, entry, times)["measured"] for aim in aims] == [2.0, 2.0]
     assert [judged(aim, entry, times)["met"] for aim in aims] == [True, False]
     assert judged(aims[0], None, {})["met"] is None
+
+
+async def test_a_case_that_fails_is_told_and_the_others_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(place: Place) -> AsyncIterator[Ways]:
+        yield Ways({})
+        raise LookupError("no such row")
+
+    monkeypatch.setattr(measuring, "SAMPLE", 0.001)
+    fine = next(case for case in CASES if case.ways is repository.count)
+    result = await run([Case("a", "b", "none", 0, broken, "c"), fine], 1, lambda line: None)
+    assert [case["operation"] for case in result.cases] == ["count"]
+    [failed] = [missing for missing in result.not_measured if missing["way"] is None]
+    assert (failed["operation"], "KeyError: 'by hand'" in failed["why"]) == ("b", True)
+
+
+async def test_the_page_refuses_a_run_with_holes() -> None:
+    result = await run(
+        [case for case in CASES if case.ways is repository.count], 1, lambda line: None, minutes=-1
+    )
+    missing = holes(result.as_json())
+    assert {"listings", "count (sqlite)", "aim exists (postgres)"} <= {*missing}
+    told = json.loads(in_lines(result.as_json()))
+    assert told["not_measured"] == result.not_measured
+
+
+async def test_the_driver_gets_the_values_as_its_database_keeps_them() -> None:
+    for database in DATABASES:
+        engine = await open_database(database)
+        row = select(Post.id).where(Post.created_at == FIRST_POST_AT, Post.published).limit(3)
+        async with drivers.driver_of(engine) as driver:
+            found = await drivers.ask(driver, *drivers.written_for(engine, row))
+        async with engine.connect() as connection:
+            assert (
+                [tuple(each) for each in found]
+                == [tuple(each) for each in await connection.execute(row)]
+                != []
+            )
+        await engine.dispose()
 
 
 async def test_what_no_time_is_left_for_is_told_as_not_measured() -> None:

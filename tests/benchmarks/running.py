@@ -3,6 +3,7 @@
 import cProfile
 import pstats
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from inspect import isawaitable
@@ -50,6 +51,10 @@ async def run(
                     await _one(case, place, rounds, chance, result)
             except NotMeasured as reason:
                 result.not_measured.append(_missing(case, None, str(reason)))
+            except Exception as error:  # half an hour of figures is not lost with it
+                failed = f"fails here: {''.join(traceback.format_exception(error))}"
+                say(failed)
+                result.not_measured.append(_missing(case, None, failed))
             else:
                 for line in lines(result.cases[-1]):
                     say(line)
