@@ -33,7 +33,10 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def needs_of(module: str) -> str:
-    """The import statements of a module and of all of ours below it, without those of ours: what it needs."""
+    """The import statements of a module and of all of ours below it, without those of ours: what it needs.
+
+    And what a library imports later, for the first address in a schema and for the first model of pydantic's.
+    """
     lines: dict[str, None] = {}
     todo, seen = [module], set[Path]()
     while todo:
@@ -47,7 +50,8 @@ def needs_of(module: str) -> str:
                 todo += [str(statement.module), *inner]
             elif isinstance(statement, ast.Import | ast.ImportFrom):
                 lines[ast.unparse(statement)] = None
-    return "\n".join([*lines, "import email_validator"])  # pydantic imports it where a schema has an address
+    later = ("import email_validator, pydantic", "type('First', (pydantic.BaseModel,), {})")
+    return "\n".join([*lines, *later])
 
 
 @case("start", "import course_lib.services", databases=("none",))
