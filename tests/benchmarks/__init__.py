@@ -26,7 +26,9 @@ A case is an async generator. It sets up, yields the ways to do one thing, and c
 - `Ways(ways, base="by hand", operations=1)`: all figures are for one operation; `operations` says how many a call of
   `run` does. Ratios are to the way called `base`, round by round. A way that takes seconds gets `Ways(…, rounds=3)`.
   `facts`: what the case wants in the result beside times ({"cents lost": 0}), written before or after the yield.
-- What cannot be measured: `raise NotMeasured("reason")`, or `ways.missing["SQLModel"] = "reason"`.
+- `drivers.straight(place, statement)` is the way of the driver alone, with the same SQL: the limit for all others.
+- What cannot be measured: `raise NotMeasured("reason")`, or `ways.missing["SQLModel"] = "reason"`. A case that fails is
+  told with its traceback, and the others go on.
 - An aim is a line in `benchmarks/aims.py`: group, operation, database, way, base, what is compared, at most.
 
 Each round runs every way of a case once, in an order drawn anew, after a warm-up that also finds how many calls make a
@@ -35,4 +37,5 @@ children it has waited for; not of the PostgreSQL server) are medians over the r
 Statements and work (steps of SQLite's virtual machine, blocks of 8 kB read by PostgreSQL) are counted in one more call,
 which is not timed.
 
-The JSON and its fields are described in `benchmarks/results.py`."""
+The JSON and its fields are described in `benchmarks/results.py`; `make costs` (`benchmarks/page.py`) puts a whole run
+onto the page `notebooks/costs.ipynb`."""

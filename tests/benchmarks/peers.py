@@ -1,4 +1,4 @@
-"""Other people's libraries, each on the course's own tables; None where the group `bench` is not installed.
+"""Other people's libraries, each on the course's own tables; None where the group `figures` is not installed.
 
 They are called as their manuals say, with the settings that ask for as little as ours do: no commit, no second read."""
 
