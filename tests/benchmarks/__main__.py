@@ -22,7 +22,7 @@ def main() -> None:
     arguments.add_argument(
         "--only", default="", help="what `group: operation` has to match, a regular expression"
     )
-    arguments.add_argument("--minutes", type=float, default=30)
+    arguments.add_argument("--minutes", type=float, default=45)
     arguments.add_argument("--into", type=Path, default=Path(".bench/result.json"))
     asked = arguments.parse_args()
     for part in (parts := asked.parts or PARTS):
