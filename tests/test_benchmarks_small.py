@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
@@ -12,7 +13,7 @@ from benchmarks.cases import CASES, DATABASES, Case, Place, Way, Ways
 from benchmarks.measuring import Times, measure
 from benchmarks.page import holes, in_lines
 from benchmarks.results import Result, judged
-from benchmarks.running import run
+from benchmarks.running import _compared, run
 from sqlalchemy import select, update
 
 from course_lib.lab.databases import open_database
@@ -105,6 +106,25 @@ async def test_a_case_that_fails_is_told_and_the_others_are_measured(monkeypatch
     assert [case["operation"] for case in result.cases] == ["count"]
     [failed] = [missing for missing in result.not_measured if missing["way"] is None]
     assert (failed["operation"], "KeyError: 'by hand'" in failed["why"]) == ("b", True)
+
+
+async def test_a_profile_has_samples_as_large_as_those_that_were_timed() -> None:
+    """A case that makes room for one call has none for a second."""
+    asked: list[int] = []
+
+    @asynccontextmanager
+    async def around(calls: int) -> AsyncIterator[list[tuple[()]]]:
+        asked.append(calls)
+        yield [()] * calls
+
+    async def much() -> list[int]:
+        return sorted({len(asked)})
+
+    async def little() -> None: ...
+
+    told = await _compared((Way(much, around), 2), (Way(little, around), 1), 0.2)
+    assert asked == [2, 2, 1, 1, 1, 1, 1]
+    assert ["sorted" in each["function"] for each in told if each["base_calls"] == 0].count(True) == 1
 
 
 async def test_the_page_refuses_a_run_with_holes() -> None:

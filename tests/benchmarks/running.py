@@ -80,7 +80,8 @@ async def _one(case: Case, place: Place, rounds: int, chance: Random, result: Re
             if result.aims[-1]["met"] is False and aim.what == "cpu" and case.database != "none":
                 base = aim.base or ways.base
                 seconds = ways.operations * median([*times[aim.way].wall, *times[base].wall])
-                compared = await _compared(ways.ways[aim.way], ways.ways[base], seconds)
+                ours, theirs = ((ways.ways[name], times[name].calls) for name in (aim.way, base))
+                compared = await _compared(ours, theirs, seconds)
                 entry.setdefault("profile", {})[aim.way] = compared
     await anext(steps, None)  # the case clears up, and compares what has to agree
     entry["facts"] = ways.facts
@@ -88,13 +89,14 @@ async def _one(case: Case, place: Place, rounds: int, chance: Random, result: Re
     result.not_measured += [_missing(case, name, why) for name, why in ways.missing.items()]
 
 
-async def _compared(way: Way, base: Way, seconds: float) -> list[dict[str, Any]]:
+async def _compared(way: tuple[Way, int], base: tuple[Way, int], seconds: float) -> list[dict[str, Any]]:
     """What the way does more than its base: the functions that it calls more often, and that take most of its time.
 
     Milliseconds in the function itself, for one call of the way, in the event loop's thread. They are on the clock, so
-    functions that wait are left out. A call takes so many `seconds`; a profile takes about one."""
+    functions that wait are left out. A way comes with the calls of one sample. A call takes so many
+    `seconds`; a profile takes about one."""
     number = max(1, min(PROFILED_CALLS, round(1 / seconds)))
-    ours, theirs = await _profile(way, number), await _profile(base, number)
+    ours, theirs = await _profile(*way, number), await _profile(*base, number)
     found: list[dict[str, Any]] = [
         {
             "function": name,
@@ -109,16 +111,18 @@ async def _compared(way: Way, base: Way, seconds: float) -> list[dict[str, Any]]
     return sorted(found, key=lambda each: each["base_own"] - each["own"])[:PROFILED_FUNCTIONS]
 
 
-async def _profile(way: Way, number: int) -> dict[str, tuple[float, float]]:
-    """By function: its calls and its own milliseconds, for one call of the way."""
-    profile = cProfile.Profile()
-    async with way.arguments(number) as arguments:
-        profile.enable()
-        for each in arguments:
-            done = way.run(*each)
-            if isawaitable(done):
-                await done
-        profile.disable()
+async def _profile(way: Way, calls: int, number: int) -> dict[str, tuple[float, float]]:
+    """By function: its calls and its own milliseconds, for one call of the way; samples are made ready as before."""
+    profile, samples = cProfile.Profile(), max(1, number // calls)
+    for _ in range(samples):
+        async with way.arguments(calls) as arguments:
+            profile.enable()
+            for each in arguments:
+                done = way.run(*each)
+                if isawaitable(done):
+                    await done
+            profile.disable()
+    number = samples * calls
     found: dict[str, tuple[float, float]] = {}
     for (file, line, name), (_, calls, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         where = f"{Path(file).parent.name}/{Path(file).name}:{line}" if line else "built in"
