@@ -6,6 +6,7 @@ page on SQLite, the way with events, which every Python has: the driver starts n
 transaction by itself, so the engine says BEGIN."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from unicodedata import normalize
@@ -108,6 +109,13 @@ def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, patience: float) -> No
     def end(connection: Any, _: object, state: PoolResetState) -> None:
         # A COMMIT that SQLite refuses leaves its transaction open.
         if state.asyncio_safe and connection.driver_connection.in_transaction:
+            connection.rollback()
+
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def give_up(connection: Any, *_: object) -> None:
+        # Closed after a cancel, it keeps its locks for as long as somebody refers to a
+        # cursor of it, and the traceback of the cancelled task does.
+        with suppress(Exception):
             connection.rollback()
 
 

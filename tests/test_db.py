@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 
 from course_lib.db import (
     LOCK_NOT_AVAILABLE,
+    WRITE_LOCK_FIRST,
     Base,
     Hidden,
     create_engine,
@@ -27,6 +28,7 @@ from course_lib.db import (
     violated_constraint,
 )
 from course_lib.lab.databases import fresh_url
+from course_lib.lab.engine_events import listening
 from course_lib.lab.sql import watch
 from course_lib.models import Post, Tag, User, post_tags
 from course_lib.settings import Timeouts
@@ -392,6 +394,32 @@ async def test_a_commit_that_sqlite_refuses_leaves_no_transaction_behind(engine:
             await session.commit()
     async with sessions() as session:
         assert await session.scalar(text("SELECT count(*) FROM promises")) == 0
+
+
+@pytest.mark.parametrize("sent", ["INSERT", "SELECT"])
+async def test_a_cancelled_task_to_which_somebody_refers_keeps_no_lock(
+    engine: AsyncEngine, sent: str
+) -> None:
+    """Its traceback refers to the cursor, and SQLite keeps a closed connection open while there is one."""
+    sessions = create_session_factory(engine)
+
+    async def add_a_tag() -> None:
+        async with sessions(execution_options=WRITE_LOCK_FIRST) as session, session.begin():
+            await session.scalar(insert(Tag).values(name="bread").returning(Tag))
+            await session.scalar(select(1))
+
+    def cancel(connection: object, cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith(sent):
+            asyncio.get_running_loop().call_soon(cancelled.cancel)
+
+    with listening(engine, before_cursor_execute=cancel):
+        cancelled = asyncio.create_task(add_a_tag())
+        await asyncio.wait([cancelled])
+    assert cancelled.cancelled()
+    async with asyncio.timeout(60), engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            await connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        await connection.execute(insert(Tag).values(name="bread"))
 
 
 @pytest.mark.parametrize("said", ["of the engine", "of the connection"])
