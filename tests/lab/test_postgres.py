@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import filelock
 import psutil
 import pytest
 from other_users import folder_for_all, program_of_nobody
+from processes import only_posix
 from sqlalchemy import URL, text
 
 from course_lib.db import create_engine
@@ -206,6 +208,49 @@ async def test_a_killed_server_leaves_no_process_not_even_a_busy_one(server: Ser
     assert left == [watcher_of(server)]
     with pytest.raises((OSError, asyncpg.PostgresError)):
         await busy
+
+
+@contextmanager
+def busy_process(server: Server) -> Iterator[None]:
+    """One of the server's processes computes for ever, and looks neither at a client nor at the first process."""
+    loop = "DO $$ BEGIN LOOP END LOOP; END $$"
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.sql, loop)
+        active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
+        assert eventually(lambda: server.sql(active).strip() == "1")
+        yield
+        assert isinstance(asked.exception(timeout=120), PostgresUnavailable)
+
+
+def kill_first_process_of(server: Server) -> None:
+    first = psutil.Process(server.pid)
+    first.kill()
+    assert eventually(lambda: not lives(first))
+
+
+@only_posix
+def test_a_busy_process_that_outlived_the_first_one_is_ended_by_the_next_start(server: Server) -> None:
+    with busy_process(server):
+        kill_first_process_of(server)
+        server.start()
+        assert server.sql("SELECT 1").strip() == "1"
+
+
+@only_posix
+def test_a_busy_process_that_outlived_the_first_one_does_not_stay_behind(server: Server) -> None:
+    with busy_process(server):
+        kill_first_process_of(server)
+        server.stop()
+        assert processes_of(server.folder) == [watcher_of(server)]
+    server.start()
+
+
+@only_posix
+def test_a_server_that_lost_one_of_its_processes_is_waited_for(server: Server) -> None:
+    for _ in range(3):
+        psutil.Process(server.pid).children()[0].kill()
+        server.start()
+        assert server.sql("SELECT 1").strip() == "1"
 
 
 def test_a_server_comes_back_where_it_was(server: Server) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
-from course_lib.lab.postgres.cluster import Cluster, kill_all, wait_for
+from course_lib.lab.postgres.cluster import Cluster, wait_for
 from course_lib.lab.postgres.os_account import cache, make
 from course_lib.lab.postgres.programs import VERSION
 from course_lib.lab.postgres.unavailable import PostgresUnavailable
@@ -89,8 +89,7 @@ class Server(Cluster):
     def kill(self) -> None:
         """End all processes of the server at once, as a power cut would; returns when they are gone."""
         with self.locked():
-            if (pid := self.pid) is not None:
-                kill_all(pid)
+            self.kill_all()
 
     def leave(self) -> None:
         """This process needs the server no more; left by all, it stops after two seconds."""
