@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -214,11 +214,17 @@ async def test_a_killed_server_leaves_no_process_not_even_a_busy_one(server: Ser
 def busy_process(server: Server) -> Iterator[None]:
     """One of the server's processes computes for ever, and looks neither at a client nor at the first process."""
     loop = "DO $$ BEGIN LOOP END LOOP; END $$"
+    active = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(server.sql, loop)
-        active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
-        assert eventually(lambda: server.sql(active).strip() == "1")
-        yield
+        assert eventually(lambda: server.sql(active).strip() != "")
+        busy = psutil.Process(int(server.sql(active)))
+        try:
+            yield
+            assert not lives(busy)
+        finally:
+            with suppress(psutil.Error):
+                busy.kill()
         assert isinstance(asked.exception(timeout=120), PostgresUnavailable)
 
 

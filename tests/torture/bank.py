@@ -28,8 +28,8 @@ START = 500
 LARGEST = 100
 """In cents, of one payment."""
 
-ATTEMPTS = 1_000
-"""Of `retry`, for one payment: here nobody gives up."""
+ATTEMPTS = 20
+"""Of `retry`, for one payment: on SQLite each waits seconds for the lock."""
 
 STEPS = ("pool", "BEGIN", "SELECT", "INSERT", "UPDATE", "COMMIT")
 """How far a payment is: it waits for a connection, or it has just sent this."""
