@@ -17,7 +17,8 @@ few = pytest.mark.usefixtures("fewer_payments")
 
 @pytest.fixture
 def fewer_payments(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, number in {"PAYMENTS": 4, "CUTS": 6, "KILLS": 1, "WRITERS": 2, "RESTARTED": 1}.items():
+    small = {"PAYERS": 4, "PAYMENTS": 6, "CUTS": 8, "KILLS": 1, "WRITERS": 2, "RESTARTED": 1}
+    for name, number in small.items():
         monkeypatch.setattr(money, name, number)
 
 
@@ -63,6 +64,7 @@ async def test_a_lost_reply_moves_the_money_again_unless_there_is_a_key(tmp_path
 
 PAID = "INSERT INTO transfers (from_account_id, to_account_id, amount, idempotency_key) VALUES (1, 2, 5, 'again')"
 MOVED = "UPDATE accounts SET balance = balance + CASE id WHEN 1 THEN -5 ELSE 5 END WHERE id IN (1, 2)"
+MOVED_BACK = MOVED.replace("-5 ELSE 5", "5 ELSE -5")
 
 
 @pytest.mark.parametrize(
@@ -74,11 +76,9 @@ MOVED = "UPDATE accounts SET balance = balance + CASE id WHEN 1 THEN -5 ELSE 5 E
         ([PAID, MOVED], "not asked for"),
         (["UPDATE transfers SET idempotency_key = 'another'"], "not asked for"),
         (["UPDATE transfers SET id = id + 1"], "answered as done, and not there"),
-        (["DELETE FROM transfers", MOVED.replace("CASE id WHEN 1 THEN -5 ELSE 5 END", "500 - balance")],
-         "answered as done, and not there"),
+        (["DELETE FROM transfers", MOVED_BACK], "answered as done, and not there"),
     ],
-    ids=lambda given: given if isinstance(given, str) else "",
-)  # fmt: skip
+)
 async def test_an_audit_tells_what_is_wrong(done: list[str], told: str) -> None:
     bank = await Bank.opened(fresh_url("sqlite"))
     await bank.pay(Payment(1, 2, 5, "key"))

@@ -17,6 +17,7 @@ pytestmark = only_posix
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """One that the account of the server can reach; what happens there happens one by one."""
     monkeypatch.setattr(servers, "LANES", 1)
+    monkeypatch.setattr(servers, "AT_ONCE", 2)
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Self
 
-from sqlalchemy import URL, insert, select
+from sqlalchemy import URL, event, insert, select
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from course_lib.db import Base, create_engine, create_session_factory, is_unavailable
+from course_lib.db import DEADLOCK_DETECTED, Base, create_engine, create_session_factory, is_unavailable
 from course_lib.errors import InsufficientFunds
 from course_lib.lab.engine_events import listening
 from course_lib.models import Account, Transfer, User
@@ -22,7 +23,7 @@ from course_lib.transactions import retry, transfer_funds, unit_of_work
 ACCOUNTS = 4
 """So few that they are always wanted by several at once."""
 
-START = 500
+START = 150
 """What each of them holds at first, in cents: so little that some payments are refused."""
 
 LARGEST = 100
@@ -62,8 +63,13 @@ class Bank:
         """Keys of payments for which the balance was too low."""
         self.audits = self.lines = 0
         """Those that found nothing, and the lines of the ledger at the last one."""
+        self.deadlocks = 0
         self.unavailable: Counter[str] = Counter()
         """How often the database was not there to answer, by the error that said so."""
+        event.listen(engine.sync_engine, "handle_error", self._count_deadlock)
+
+    def _count_deadlock(self, context: ExceptionContext) -> None:
+        self.deadlocks += getattr(context.original_exception, "sqlstate", None) == DEADLOCK_DETECTED
 
     @classmethod
     async def opened(cls, url: URL, *, start: int = START) -> Self:
@@ -124,8 +130,10 @@ class Bank:
 
     async def audit(self) -> dict[str, int]:
         """The lines of the ledger by key. AssertionError where a cent is gone, a balance is not what the ledger
-        says, a key was applied twice, or something is there that nobody asked for, or not there that was answered.
+        says, a key was applied twice, or something is there that nobody asked for, or not there that was answered;
+        and where payments waited for each other in a circle.
         """
+        assert not self.deadlocks, f"{self.deadlocks} payments were ended because two waited for each other"
         # One moment for both tables: somebody whose connection was cut may be about to commit.
         async with self.engine.connect() as connection:
             await connection.execution_options(isolation_level="SERIALIZABLE")

@@ -308,6 +308,10 @@ async def _assert_integrity(bank: Bank) -> None:
     assert not orphans, f"rows that point nowhere: {orphans}"
 
 
+LOST: dict[What, float] = {"COMMIT": 0.1, "reply": 0.2}
+"""How often the line loses each."""
+
+
 @torture("money", "a line that loses the COMMIT or the reply to it, with and without a key; PostgreSQL")
 async def reply_lost(bounds: Bounds, folder: Path, chance: Random) -> Figures:
     half = Bounds(bounds.tries, bounds.seconds / 2)
@@ -327,12 +331,12 @@ async def reply_lost(bounds: Bounds, folder: Path, chance: Random) -> Figures:
 
 
 async def _over_a_bad_line(bounds: Bounds, chance: Random, *, with_key: bool) -> dict[str, int | str]:
-    """PAYERS tasks pay one after the other, and ask again when the line is cut. No payment is refused."""
+    """Payments one after the other, each asked for again when the line is cut. None is refused for want of money."""
     bank = await Bank.opened(fresh_url("postgres"), start=1_000_000_000)
     address = bank.engine.url
 
     def loses(what: What) -> bool:
-        return chance.random() < (0.1 if what == "COMMIT" else 0.2)
+        return chance.random() < LOST[what]
 
     async with line_to(str(address.host), int(address.port or 0), loses) as line:
         over_the_line = create_engine(address.set(port=line.port))
