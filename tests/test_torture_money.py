@@ -17,7 +17,15 @@ few = pytest.mark.usefixtures("fewer_payments")
 
 @pytest.fixture
 def fewer_payments(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = {"PAYERS": 4, "PAYMENTS": 6, "CUTS": 8, "KILLS": 1, "WRITERS": 2, "RESTARTED": 1}
+    small = {
+        "PAYERS": 4,
+        "PAYMENTS": 6,
+        "CUTS": 8,
+        "KILLS": 1,
+        "OVER_THE_LINE": 16,
+        "WRITERS": 2,
+        "RESTARTED": 1,
+    }
     for name, number in small.items():
         monkeypatch.setattr(money, name, number)
 

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import URL, event, insert, select
+from sqlalchemy import URL, Row, event, insert, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -31,6 +31,9 @@ LARGEST = 100
 
 ATTEMPTS = 20
 """Of `retry`, for one payment: on SQLite each waits seconds for the lock."""
+
+Lines = Sequence[Row[Any]]
+"""Of the ledger."""
 
 STEPS = ("pool", "BEGIN", "SELECT", "INSERT", "UPDATE", "COMMIT")
 """How far a payment is: it waits for a connection, or it has just sent this."""
@@ -133,12 +136,19 @@ class Bank:
         says, a key was applied twice, or something is there that nobody asked for, or not there that was answered;
         and where payments waited for each other in a circle.
         """
-        assert not self.deadlocks, f"{self.deadlocks} payments were ended because two waited for each other"
         # One moment for both tables: somebody whose connection was cut may be about to commit.
         async with self.engine.connect() as connection:
             await connection.execution_options(isolation_level="SERIALIZABLE")
             held = {each.id: each.balance for each in await connection.execute(select(Account.__table__))}
             lines = (await connection.execute(select(Transfer.__table__))).all()
+        self._compare_with_balances(lines, held)
+        numbers = self._compare_with_notes([line for line in lines if line.idempotency_key])
+        assert not self.deadlocks, f"{self.deadlocks} payments were ended because two waited for each other"
+        self.lines = len(lines)
+        self.audits += 1
+        return numbers
+
+    def _compare_with_balances(self, lines: Lines, held: dict[int, int]) -> None:
         gone = self.start * ACCOUNTS - sum(held.values())
         assert gone == 0, f"{gone} cents are gone"
         assert min(held.values()) >= 0, f"a balance below nothing: {held}"
@@ -147,25 +157,21 @@ class Bank:
             told[line.from_account_id] -= line.amount
             told[line.to_account_id] += line.amount
         assert told == held, f"the ledger tells {told}, and the accounts hold {held}"
-        self.lines = len(lines)
-        keyed = [line for line in lines if line.idempotency_key]
-        times = Counter(line.idempotency_key for line in keyed)
-        assert len(times) == len(keyed), f"applied more than once: {times - Counter(set(times))}"
-        there = {
-            line.idempotency_key: Payment(
-                line.from_account_id, line.to_account_id, line.amount, line.idempotency_key
-            )
-            for line in keyed
-        }
+
+    def _compare_with_notes(self, lines: Lines) -> dict[str, int]:
+        numbers: dict[str, int] = {}
+        there: dict[str, Payment] = {}
+        for line in lines:
+            key = line.idempotency_key
+            assert key not in numbers, f"applied twice: {there[key]}"
+            numbers[key] = line.id
+            there[key] = Payment(line.from_account_id, line.to_account_id, line.amount, key)
         wrong = [payment for key, payment in there.items() if self.asked.get(key) != payment]
         assert not wrong, f"in the ledger, and not asked for: {wrong}"
-        numbers = {line.idempotency_key: line.id for line in keyed}
         missing = [key for key, number in self.answered.items() if numbers.get(key) != number]
         assert not missing, f"answered as done, and not there: {missing}"
-        assert not self.refused & there.keys(), (
-            f"answered as refused, and there: {self.refused & there.keys()}"
-        )
-        self.audits += 1
+        back = self.refused & there.keys()
+        assert not back, f"answered as refused, and there: {back}"
         return numbers
 
     @contextmanager

@@ -308,8 +308,11 @@ async def _assert_integrity(bank: Bank) -> None:
     assert not orphans, f"rows that point nowhere: {orphans}"
 
 
-LOST: dict[What, float] = {"COMMIT": 0.1, "reply": 0.2}
+LOST: dict[What, float] = {"COMMIT": 0.2, "reply": 0.3}
 """How often the line loses each."""
+
+OVER_THE_LINE = 32
+"""Payments in a try."""
 
 
 @torture("money", "a line that loses the COMMIT or the reply to it, with and without a key; PostgreSQL")
@@ -343,7 +346,7 @@ async def _over_a_bad_line(bounds: Bounds, chance: Random, *, with_key: bool) ->
         bank.sessions = create_session_factory(over_the_line)
         answered = 0
         for number in bounds:
-            for each in range(PAYERS * PAYMENTS):
+            for each in range(OVER_THE_LINE):
                 key = f"{number}-{each}" if with_key else None
                 answered += await bank.pay_in_the_end(Payment.drawn(chance, key)) is not None
             await bank.audit()
