@@ -212,7 +212,8 @@ async def killed(bounds: Bounds, folder: Path, chance: Random) -> Figures:
             gone = stage.kill(whom, how, chance)
             assert gone, f"there was no {whom} to kill"
             struck[f"server, {how}" if whom == "server" else whom] += 1
-            if in_turn:
+            # A watcher that was killed a moment ago, and has not died yet, would count as one that is there.
+            if in_turn or whom == "watcher":
                 wait_for(partial(_are_gone, gone))
         stage.come(following)
         stage.all_leave(chance)
@@ -243,7 +244,7 @@ async def at_once(bounds: Bounds, folder: Path, chance: Random) -> Figures:
             _wait_until_the_watcher_has_the_lock(stage)
         for whom in before.split(" and "):
             if whom in WHOM:
-                stage.kill(whom, HOW[0], chance)
+                wait_for(partial(_are_gone, stage.kill(whom, HOW[0], chance)))
         stage.come(crowd)
         met[f"before: {before}"] += 1
         met["a new server"] += stage.server is not None and stage.server.pid != old
