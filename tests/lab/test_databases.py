@@ -1,6 +1,7 @@
 """A database for a lesson or a test: fresh, with or without people, and gone with its process."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -114,13 +115,19 @@ def test_the_file_of_a_lesson_vanishes_with_its_process() -> None:
     assert (before, folder.exists()) == (True, False)
 
 
-def test_the_file_of_a_killed_process_vanishes_with_the_next_fresh_one() -> None:
+def test_the_file_of_a_killed_process_vanishes_with_the_next_process_that_asks() -> None:
     url, process = asked_by_another_process("sqlite", "input()")
     process.kill()
     process.communicate()
-    fresh_url("sqlite")
+    asked_by_another_process("sqlite")[1].communicate()
 
     assert not Path(str(url.database)).parent.exists()
+
+
+def test_a_fresh_file_can_be_made_where_temporary_files_were_cleared_away() -> None:
+    shutil.rmtree(Path(str(fresh_url("sqlite").database)).parents[1])
+
+    assert Path(str(fresh_url("sqlite").database)).parent.is_dir()
 
 
 async def test_the_database_of_a_killed_process_vanishes_with_the_next_fresh_one(

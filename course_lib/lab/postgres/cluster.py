@@ -164,13 +164,16 @@ class Cluster:
         if (pid := self.pid) is not None:
             kill_all(pid)
 
-    def sql(self, statement: str) -> str:
-        """What psql answers: 9 ms, no event loop and no import of a driver."""
+    def sql(self, *statements: str) -> str:
+        """What psql answers to all of them, one after another: 9 ms, no event loop and no import of a driver."""
         address = {"PGHOST": "127.0.0.1", "PGPORT": self.read("port"), "PGPASSWORD": self.read("password")}
-        finished = run(["psql", "-XqAt", "-U", "postgres", "-c", statement], environment=address)
+        commands = [word for statement in statements for word in ("-c", statement)]
+        finished = run(
+            ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", *commands], environment=address
+        )
         if finished.returncode != 0:
             line = last_line(finished.stdout)
-            raise PostgresUnavailable(f"PostgreSQL did not carry out {statement!r}: {line}")
+            raise PostgresUnavailable(f"PostgreSQL did not carry out {'; '.join(statements)!r}: {line}")
         return finished.stdout
 
 

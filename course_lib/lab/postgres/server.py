@@ -107,14 +107,15 @@ class Server(Cluster):
 
         It begins as a copy of the database `template`, to which nobody is connected.
         """
-        name = _checked(name or f"tmp_{identity(os.getpid())}_{secrets.token_hex(3)}")
+        fresh = _checked(name or f"tmp_{identity(os.getpid())}_{secrets.token_hex(3)}")
+        create = f'CREATE DATABASE "{fresh}" TEMPLATE "{_checked(template or "template1")}"'
         with self.locked():
-            present = self.sql("SELECT datname FROM pg_database").split()
+            present = self.sql("SELECT datname FROM pg_database", *() if name else (create,)).split()
             for database in islice(_abandoned(present), DROPPED_AT_ONCE):
                 self.drop_database(database)
-            if name not in present:
-                self.sql(f'CREATE DATABASE "{name}" TEMPLATE "{_checked(template or "template1")}"')
-        return self.url(name)
+            if name and name not in present:
+                self.sql(create)
+        return self.url(fresh)
 
     def drop_database(self, name: str) -> None:
         """Drop the database `name` if it is there, cutting its connections."""
