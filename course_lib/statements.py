@@ -18,8 +18,11 @@ CLAUSES = {
     "LIMIT or OFFSET": ("_limit_clause", "_offset_clause", "_fetch_clause"),
     "DISTINCT": ("_distinct", "_distinct_on"),
     "GROUP BY or HAVING": ("_group_by_clauses", "_having_criteria"),
-    "plain text": ("_prefixes", "_suffixes"),
+    "plain text": ("_prefixes", "_suffixes", "_statement_hints"),
+    "a CTE beside it": ("_independent_ctes",),
+    "a database's own clause": tuple(Select._position_map.values()),
 }
+STREAMED = ("yield_per", "stream_results")
 COUNT = func.count()
 """Made once: to build it takes longer than all else in the statement."""
 PLAIN_TEXT = ("textclause", "textual_label_reference")
@@ -45,13 +48,15 @@ def check_listing(statement: Select[Any], *keys: ColumnElement[Any]) -> Any:
         if any(getattr(statement, n) is not getattr(Select, n) for n in clauses):
             instead = "put that into a subquery: where(Model.id.in_(…))"
             raise StatementRefused(f"it has {told}", instead)
+    if any(map(statement._execution_options.get, STREAMED)):
+        raise StatementRefused("it is to be streamed", "leave that to stream_scalars")
     order = [*keys, *statement._order_by_clauses]
     for part in order:
         _check_order(part)
     if _each_row_once(statement, inspect(selected[0]["entity"]).selectable, order):
         return selected[0]["entity"]
     instead = "reach other tables by .any(), .has() or join(Post.author)"
-    raise StatementRefused("it may repeat a row", instead)
+    raise StatementRefused("it may repeat or lose a row", instead)
 
 
 def _check_order(part: Any) -> None:
@@ -83,7 +88,23 @@ def _each_row_once(statement: Select[Any], table: FromClause, order: list[Any]) 
         known |= joined
     parts = [*statement._raw_columns, *statement._from_obj, *order]
     parts += statement._where_criteria
+    for option in statement._with_options:
+        for loaded in getattr(option, "context", ()):
+            if loaded.local_opts.get("innerjoin") and not _always_there(loaded):
+                return False
+            if "eager_from_alias" in loaded.local_opts:
+                # contains_eager: without its join the table would be a second one.
+                alias = loaded.local_opts["eager_from_alias"]
+                parts.append(loaded.path.entity.selectable if alias is None else alias)
     return known.issuperset(source for part in parts for source in part._from_objects)
+
+
+def _always_there(loaded: Any) -> bool:
+    """Whether `joinedload(…, innerjoin=True)` finds a row for each: what a key that is
+    never NULL points to."""
+    found, never_null = loaded.path[-2], not loaded._extra_criteria
+    never_null &= not any(column.nullable for column in found.local_columns)
+    return bool(found._use_get and never_null)
 
 
 def _tables(source: Any) -> set[FromClause]:
