@@ -21,11 +21,10 @@ from uuid import UUID
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import to_jsonable_python
-from sqlalchemy import Column, ColumnElement, Dialect, Row, bindparam, inspect
+from sqlalchemy import Column, ColumnElement, Dialect, Row, false, inspect, type_coerce
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql import Select, and_, false, functions, operators, or_, tuple_
-from sqlalchemy.sql.expression import type_coerce
+from sqlalchemy.sql import Select, and_, bindparam, functions, operators, or_, tuple_
 from sqlalchemy.types import Enum, Integer, NullType, String, TypeDecorator, TypeEngine
 
 from course_lib.errors import InvalidCursor, OutOfRange, StatementRefused
@@ -262,12 +261,11 @@ class Keyset(Generic[T]):
         if backwards:
             rows.reverse()
         first, last = (rows[0][1:], rows[-1][1:]) if rows else (values, values)
+        earlier, later = (more, True) if backwards else (cursor is not None, more)
         return CursorPage(
             items=[row[0] for row in rows],
-            next_cursor=self._write(False, last) if more or backwards else None,
-            previous_cursor=self._write(True, first)
-            if (more if backwards else cursor)
-            else None,
+            next_cursor=self._write(False, last) if later else None,
+            previous_cursor=self._write(True, first) if earlier else None,
         )
 
     def _build(

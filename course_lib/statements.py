@@ -7,6 +7,7 @@ or loses rows unseen."""
 from typing import Any, TypeVar
 
 from sqlalchemy import Alias, ColumnElement, FromClause, Join, Table, func, inspect
+from sqlalchemy.orm import LoaderCriteriaOption
 from sqlalchemy.sql import Select, literal, select
 from sqlalchemy.sql.expression import FunctionElement, SelectBase
 
@@ -22,7 +23,6 @@ CLAUSES = {
     "a CTE beside it": ("_independent_ctes",),
     "a database's own clause": tuple(Select._position_map.values()),
 }
-STREAMED = ("yield_per", "stream_results")
 COUNT = func.count()
 """Made once: to build it takes longer than all else in the statement."""
 PLAIN_TEXT = ("textclause", "textual_label_reference")
@@ -48,7 +48,7 @@ def check_listing(statement: Select[Any], *keys: ColumnElement[Any]) -> Any:
         if any(getattr(statement, n) is not getattr(Select, n) for n in clauses):
             instead = "put that into a subquery: where(Model.id.in_(…))"
             raise StatementRefused(f"it has {told}", instead)
-    if any(map(statement._execution_options.get, STREAMED)):
+    if any(map(statement._execution_options.get, ("yield_per", "stream_results"))):
         raise StatementRefused("it is to be streamed", "leave that to stream_scalars")
     order = [*keys, *statement._order_by_clauses]
     for part in order:
@@ -88,23 +88,28 @@ def _each_row_once(statement: Select[Any], table: FromClause, order: list[Any]) 
         known |= joined
     parts = [*statement._raw_columns, *statement._from_obj, *order]
     parts += statement._where_criteria
-    for option in statement._with_options:
-        for loaded in getattr(option, "context", ()):
-            if loaded.local_opts.get("innerjoin") and not _always_there(loaded):
-                return False
-            if "eager_from_alias" in loaded.local_opts:
-                # contains_eager: without its join the table would be a second one.
-                alias = loaded.local_opts["eager_from_alias"]
-                parts.append(loaded.path.entity.selectable if alias is None else alias)
+    for loaded in _loads(statement):
+        if loaded.local_opts.get("innerjoin") and not _always_there(loaded, statement):
+            return False
+        if "eager_from_alias" in loaded.local_opts:
+            # contains_eager: without its join the table would be a second one.
+            alias = loaded.local_opts["eager_from_alias"]
+            parts.append(loaded.path.entity.selectable if alias is None else alias)
     return known.issuperset(source for part in parts for source in part._from_objects)
 
 
-def _always_there(loaded: Any) -> bool:
+def _loads(statement: Select[Any]) -> list[Any]:
+    options = [getattr(option, "context", ()) for option in statement._with_options]
+    return [loaded for option in options for loaded in option]
+
+
+def _always_there(loaded: Any, statement: Select[Any]) -> bool:
     """Whether `joinedload(…, innerjoin=True)` finds a row for each: what a key that is
-    never NULL points to."""
-    found, never_null = loaded.path[-2], not loaded._extra_criteria
-    never_null &= not any(column.nullable for column in found.local_columns)
-    return bool(found._use_get and never_null)
+    never NULL points to, and no condition hides."""
+    found, options = loaded.path[-2], statement._with_options
+    hidden = any(isinstance(option, LoaderCriteriaOption) for option in options)
+    nullable = any(column.nullable for column in found.local_columns)
+    return found._use_get and not (hidden or nullable or loaded._extra_criteria)
 
 
 def _tables(source: Any) -> set[FromClause]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Bundle, aliased, contains_eager, joinedload, selectinload
+from sqlalchemy.orm import Bundle, aliased, contains_eager, joinedload, selectinload, with_loader_criteria
 
 from course_lib.eager_loading import author_and_tags
 from course_lib.errors import CourseError, StatementRefused
@@ -97,6 +97,9 @@ REFUSED: dict[str, Any] = {
     "loaded by an inner join to many": select(User).options(joinedload(User.posts, innerjoin=True)),
     "loaded by a narrowed inner join": select(Post).options(
         joinedload(Post.author.and_(User.id > 4), innerjoin=True)
+    ),
+    "loaded by an inner join, and hidden": select(Post).options(
+        joinedload(Post.author, innerjoin=True), with_loader_criteria(User, User.id > 4)
     ),
     "two entities": select(Post, User).join(Post.author),
     "entity and column": select(User).add_columns(User.id),
