@@ -1,19 +1,13 @@
 """Two databases for every test that touches one: a new file of SQLite, and a PostgreSQL database of its test file,
 emptied each time."""
 
-import socket
-import threading
-import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
-from stages import DATABASES, Site, logged_in, without_rows
+from stages import DATABASES, Site, logged_in, serving, without_rows
 
 from course_lib.app import create_app
 from course_lib.db import create_engine, create_session_factory
@@ -87,24 +81,6 @@ async def people(engine: AsyncEngine) -> None:
     """The eight sample people: mira is user 1 with account 1, tomas user 2 with account 2, and so on."""
     async with engine.begin() as connection:
         await add_people(connection)
-
-
-@contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """Serve `app` from a thread; gives its address. The end of the block ends the server in good order."""
-    # Named as TCP, or asyncio would not switch off Nagle's algorithm, and each reply would take 40 ms.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        deadline = time.monotonic() + 300
-        while not server.started and thread.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        yield "http://{}:{}".format(*listener.getsockname())
-        server.should_exit = True
-        thread.join(300)
-        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="session", params=DATABASES)
