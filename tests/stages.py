@@ -58,9 +58,11 @@ def serving(app: FastAPI) -> Iterator[str]:
         deadline = time.monotonic() + 300
         while not server.started and thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
-        yield "http://{}:{}".format(*listener.getsockname())
-        server.should_exit = True
-        thread.join(300)
+        try:
+            yield "http://{}:{}".format(*listener.getsockname())
+        finally:
+            server.should_exit = True
+            thread.join(300)
         assert not thread.is_alive()
 
 

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,19 +15,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from sqlalchemy import URL, event, func, select
+from sqlalchemy import URL, event, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from stages import logged_in, serving, without_rows
 
 from course_lib.app import create_app
 from course_lib.db import create_engine
 from course_lib.lab.people import add_people, make_administrator
-from course_lib.models import Account, Transfer
+from course_lib.models import Account, LoginToken, Transfer, User
 from course_lib.settings import Timeouts
 
 PATIENT = Timeouts(lock=300, statement=300, pool=300)
 POOL = 15
 """Connections that an engine lends at most: five, and ten more."""
+LONG_ENOUGH = 2
+"""Seconds after which an answer no longer counts; nothing hangs on it but how many are seen."""
 START = 100_000
 """Cents that each of the accounts holds at first."""
 
@@ -134,6 +137,16 @@ def vanish(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
+async def log_in_again(site: Served) -> None:
+    """Some requests end a login, or make its user inactive: the next one shall be somebody's all the same."""
+    async with site.own.begin() as connection:
+        await connection.execute(update(User).where(User.id < 3, ~User.is_active).values(is_active=True))
+        there = set(await connection.scalars(select(LoginToken.user_id).where(LoginToken.user_id < 3)))
+    for key, headers in ((1, site.mira), (2, site.tomas)):
+        if key not in there:
+            await logged_in(site.own, key, token=headers["Authorization"].removeprefix("Bearer "))
+
+
 # --- what comes
 
 
@@ -214,33 +227,45 @@ FIELDS = [
 
 def any_request(site: Served, chance: Random) -> bytes:
     """A request that is wrong in one place or in many."""
-    method, path = chance.choice(METHODS[:6] + METHODS), chance.choice(PATHS) + chance.choice(TAILS)
+    method, path = (
+        chance.choice(METHODS[:4] * 8 + METHODS),
+        chance.choice(PATHS) + chance.choice([""] * 30 + TAILS),
+    )
     body: Any = {chance.choice(FIELDS): chance.choice(LEAVES) for _ in range(chance.randrange(4))}
-    headers = {chance.choice(NAMES): chance.choice(WORDS) for _ in range(chance.choice((0, 0, 1, 2)))}
+    headers = {chance.choice(NAMES): chance.choice(WORDS) for _ in range(chance.choice((0, 0, 0, 1, 2)))}
     # latin-1 writes each character as one byte, and what is beyond it as a question mark.
     raw = site.request(method, path, body, **headers).decode().encode("latin-1", "replace")
-    if not chance.randrange(4):
+    if not chance.randrange(8):
         place = chance.randrange(len(raw))
         raw = raw[:place] + bytes(chance.randrange(256) for _ in range(chance.randrange(1, 9))) + raw[place:]
     return raw[: chance.randrange(len(raw))] if not chance.randrange(8) else raw
 
 
 async def answer_to(site: Served, raw: bytes) -> int:
-    """The status of the answer; 0 where the server closed without one, having waited for more of the request."""
+    """The status of the answer; 0 where there is none: the server closed, or waits for more of the request."""
     reader, writer = await site.connect()
     try:
         writer.write(raw)
-        writer.write_eof()
-        first = await reader.readline()
+        first = await asyncio.wait_for(reader.readline(), LONG_ENOUGH)
         return int(first.split()[1]) if first else 0
-    except ConnectionError:
+    except (ConnectionError, TimeoutError):
         return 0
     finally:
         vanish(writer)
 
 
+async def answers_to(site: Served, chance: Random, count: int) -> Counter[int]:
+    """The statuses, by how often each came, of so many requests at once; none is a server error."""
+    await log_in_again(site)
+    requests = [any_request(site, chance) for _ in range(count)]
+    statuses = await asyncio.gather(*[answer_to(site, raw) for raw in requests])
+    assert max(statuses) < 500, [raw for raw, status in zip(requests, statuses, strict=True) if status >= 500]
+    return Counter(statuses)
+
+
 async def is_well(site: Served) -> bool:
     """Whether an ordinary client is served."""
+    await log_in_again(site)
     async with httpx.AsyncClient(base_url=site.address, headers=site.mira, timeout=300) as client:
         return (await client.get("/users/1")).status_code == 200
 
