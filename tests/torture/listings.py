@@ -21,6 +21,7 @@ from sqlalchemy import (
     Numeric,
     Select,
     Uuid,
+    asc,
     bindparam,
     case,
     delete,
@@ -30,6 +31,9 @@ from sqlalchemy import (
     select,
     text,
     union_all,
+)
+from sqlalchemy import (
+    nulls_last as sort_nulls_last,
 )
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import (
@@ -152,7 +156,7 @@ class ThingRepository(BaseRepository[Thing]):
     model = Thing
 
 
-OTHER = aliased(Shelf)
+JOINED, OTHER = aliased(Shelf), aliased(Shelf)
 MODELS: list[type[Columns]] = [Thing, Thing, Thing, ByUuid, ByWord, ByPair]
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 WORDS = ["", "a", "A", "b", "é", "É", "ß", "it's", "%", "_", "\\", '"', "\n", " ", "z\u0301", "😀", "\x7f"]
@@ -294,7 +298,7 @@ def _join(listing: Listing, chance: Random) -> Any:
         return None
     listing.used.add(f"{how}_id")
     outer = bool(chance.randrange(2))
-    shelf: Any = chance.choice((Shelf, OTHER))
+    shelf: Any = chance.choice((Shelf, JOINED))
     listing.statement = listing.statement.join(shelf, getattr(listing.entity, how), isouter=outer)
     if chance.randrange(3):
         return shelf
@@ -408,7 +412,6 @@ KEY_SPICES: dict[str, Callable[[Any], Any]] = {
     "by a subquery": lambda entity: select(OTHER.name).where(OTHER.id == entity.home_id).scalar_subquery(),
     "by an aggregate": lambda entity: func.max(entity.number),
     "by chance": lambda entity: func.random(),
-    "by a relationship": lambda entity: entity.home,
 }
 """What an order can be. By some of it no page can begin."""
 
@@ -418,7 +421,7 @@ def nulls_last(order: Any) -> Any:
     modified = getattr(order, "modifier", None)
     if modified is not None and "nulls" in modified.__name__:
         return order
-    return (order if modified is not None else order.asc()).nulls_last()
+    return sort_nulls_last(order if modified is not None else asc(order))
 
 
 def told_of(listing: Listing, row: Any) -> tuple[Any, ...]:
