@@ -161,7 +161,7 @@ async def wrong_requests(bounds: Bounds, folder: Path, chance: Random) -> Figure
 # --- slow clients
 
 
-@torture("web", "requests sent byte by byte and replies not read, on both databases")
+@torture("web", "requests sent byte by byte and replies read slowly, on both databases")
 async def slow_clients(bounds: Bounds, folder: Path, chance: Random) -> Figures:
     figures: Counter[str] = Counter()
     with databases(folder) as urls:
