@@ -5,7 +5,7 @@
         ended.killed, ended.output, ended.moments
 
 One process has imported everything and forks: a program costs 20 ms instead of 2 s. Its moments are counted in it: each
-statement, before it is sent and after, and each COMMIT, or each change of a file below its folder. At the one that is
+statement, before it is sent and after, and each COMMIT, or each change of a file below a folder. At the one that is
 asked for, or a little later, it ends itself with SIGKILL, as an out-of-memory killer would.
 """
 
@@ -27,7 +27,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-STATEMENTS, FILES = "statements", "files"
 CHANGES = {"os.rename": 1, "os.remove": 0, "os.mkdir": 0, "os.rmdir": 0, "os.chmod": 0, "sqlite3.connect": 0}
 """What Python tells of before it changes a file, and which argument is the path that counts."""
 IMPORTED = (
@@ -43,14 +42,15 @@ PATIENCE = 300
 class Program:
     """`name` is one of PROGRAMS, `dies_at` the number of a moment (0: it lives), `later` are seconds behind it.
 
-    `user` is another user of the system (0: this one), `largest` the bytes that a file may have (0: any).
+    Moments are changes of files below the folder `watched`, or, without one, statements. `user` is another user of the
+    system (0: this one), `largest` the bytes that a file may have (0: any).
     """
 
     name: str
     words: tuple[str, ...] = ()
     folder: str = "."
     environment: Mapping[str, str] = field(default_factory=dict)
-    moments: str = STATEMENTS
+    watched: str = ""
     dies_at: int = 0
     later: float = 0.0
     user: int = 0
@@ -163,7 +163,10 @@ def _become(program: Program, output: IO[bytes], moments: IO[bytes]) -> None:
         os.setgid(program.user)
         os.setuid(program.user)
     moment = partial(_moment, moments.fileno(), iter(range(1, 1_000_000)), program)
-    WATCHED[program.moments](moment, str(Path.cwd()))
+    if program.watched:
+        _at_changes_of_files(moment, program.watched)
+    else:
+        _at_statements(moment)
     sys.argv = [program.name, *program.words]
     sys.exit(PROGRAMS[program.name](list(program.words)))
 
@@ -182,7 +185,7 @@ def _die_later(seconds: float) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _at_statements(moment: Callable[[], None], _: str) -> None:
+def _at_statements(moment: Callable[[], None]) -> None:
     from sqlalchemy import Engine, event
 
     for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
@@ -196,13 +199,10 @@ def _at_changes_of_files(moment: Callable[[], None], folder: str) -> None:
             changes = bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
         elif changes := name in CHANGES:
             path = told[CHANGES[name]]
-        if changes and isinstance(path, str | os.PathLike) and os.fspath(path).startswith(folder):
+        if changes and isinstance(path, str | os.PathLike) and str(path).startswith(folder):
             moment()
 
     sys.addaudithook(hear)
-
-
-WATCHED = {STATEMENTS: _at_statements, FILES: _at_changes_of_files}
 
 
 def _alembic(words: list[str]) -> int:

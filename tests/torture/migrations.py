@@ -58,7 +58,9 @@ class Journey:
         async with on_a_copy(prepared) as url:
             [ended] = programs.run(alembic(url, *words))
             assert_well(ended)
-            return cls(database, words, prepared, await State.of(url), ended.moments)
+            end = await State.of(url)
+            assert end.revision == {"head": [HEAD], "base": []}.get(words[-1], [words[-1]]), ended.output
+            return cls(database, words, prepared, end, ended.moments)
 
 
 @dataclass(frozen=True)
