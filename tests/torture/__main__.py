@@ -13,7 +13,7 @@ from random import Random
 
 from torture.parts import PARTS, Bounds, Part
 
-MODULES = ("migrations", "copies")
+MODULES = ("migrations", "copies", "notebooks", "answers")
 """The modules that hold parts, in the order in which they run; each is the name of its parts' group."""
 
 
