@@ -7,6 +7,7 @@ notebook's own check, and tests/school/classroom/grading/running/test_run_bounde
 import asyncio
 import os
 import shutil
+import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -201,7 +202,8 @@ async def kernel_in(copy: Path) -> AsyncIterator[Kernel]:
     place = {"metadata": {"path": str(copy / "exercises")}}
     client = NotebookClient(new_notebook(), timeout=LONGEST, allow_errors=True, resources=place)
     client.kernel_name = "python3"
-    async with client.async_setup_kernel(cleanup_kc=True):
+    nowhere = subprocess.DEVNULL  # what a kernel says while it is dying
+    async with client.async_setup_kernel(cleanup_kc=True, stdout=nowhere, stderr=nowhere):
         kernel = Kernel(client)
         await kernel.run(NAMES)
         yield kernel

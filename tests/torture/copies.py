@@ -231,7 +231,7 @@ async def at_once(bounds: Bounds, folder: Path, chance: Random) -> Figures:
                 first = program(commands[0], copy, watched=str(copy), dies_at=dies_at)
                 ended = kept.programs.run(first, *(program(each, copy) for each in commands[1:]))
                 for each in ended[bool(dies_at) :]:
-                    assert_told(each, str(commands))
+                    assert_told(each, str(commands), files=(f"Another course command is at work in {copy}",))
                     done["refused with a line"] += each.status == 1
                 done["commands"] += len(ended)
                 done["killed"] += ended[0].killed
@@ -284,7 +284,8 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
     try:
         yield disk
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        # Lazily: somebody who looks through all disks at this moment would keep it busy.
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def full(disk: Path, room: int) -> None:

@@ -30,13 +30,13 @@ ROWS = {"COURSE_ROWS": "100000"}
 """Lesson 08 pages through a million otherwise, with the same outputs."""
 
 
-def shown(cell: Any) -> list[tuple[str, str]]:
-    """What a cell shows in words, without what differs from run to run."""
-    texts = [
-        (str(each.get("name", "")), each.get("text") or each.get("data", {}).get("text/plain", ""))
-        for each in cell.outputs
-    ]
-    return [(name, sanitized(text)) for name, text in texts if text]
+def shown(cell: Any) -> dict[str, str]:
+    """What a cell shows in words, on each stream and as results, without what differs from run to run."""
+    texts: dict[str, str] = {}
+    for each in cell.outputs:
+        text = each.get("text") or each.get("data", {}).get("text/plain", "")
+        texts[each.get("name", "results")] = texts.get(each.get("name", "results"), "") + text
+    return {name: sanitized(text) for name, text in texts.items()}
 
 
 def sanitized(text: str) -> str:
