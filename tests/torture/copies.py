@@ -103,7 +103,8 @@ def assert_nothing_lost(copy: Path, before: Path, told: str, *, passes: bool = T
     for name in WORKED_ON:
         stem = Path(name).stem
         kept = [copy / name, *(copy / BACKUPS / "exercises").glob(f"{stem}.*.ipynb")]
-        texts = [path.read_text("utf-8") for path in kept if path.exists()]
+        assert kept[0].exists(), f"{told}: {name} is gone"
+        texts = [path.read_text("utf-8") for path in kept]
         wholes = [
             text for text in texts if all(json.dumps(each)[1:-1] in text for each in answers_in(name, before))
         ]
