@@ -6,6 +6,7 @@ page on SQLite, the way with events, which every Python has: the driver starts n
 transaction by itself, so the engine says BEGIN."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from unicodedata import normalize
@@ -110,6 +111,13 @@ def _mend_sqlite(engine: AsyncEngine, foreign_keys: bool, patience: float) -> No
         if state.asyncio_safe and connection.driver_connection.in_transaction:
             connection.rollback()
 
+    @event.listens_for(engine.sync_engine, "invalidate")
+    def give_up(connection: Any, *_: object) -> None:
+        # Closed after a cancel, it keeps its locks for as long as somebody refers to a
+        # cursor of it, and the traceback of the cancelled task does.
+        with suppress(Exception):
+            connection.rollback()
+
 
 def _pragmas(connection: Any, *pragmas: str) -> None:
     async def say(driver: Any) -> None:
@@ -212,10 +220,9 @@ class utc_now(FunctionElement[datetime]):  # noqa: N801  as SQL writes functions
 def _utc_now(element: utc_now, compiler: SQLCompiler, **_: Any) -> str:
     # SQLite's CURRENT_TIMESTAMP has whole seconds, and not SQLAlchemy's format: as
     # text, the two would not compare.
-    in_sqlite = compiler.dialect.name == "sqlite"
-    return (
-        "strftime('%Y-%m-%d %H:%M:%f000', 'now')" if in_sqlite else "CURRENT_TIMESTAMP"
-    )
+    if compiler.dialect.name == "sqlite":
+        return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+    return "CURRENT_TIMESTAMP"
 
 
 def is_conflict(error: DBAPIError) -> bool:

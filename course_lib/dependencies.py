@@ -58,15 +58,23 @@ async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
 Bearer = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 
 
-async def get_current_user(request: Request, bearer: Bearer) -> User:
-    """Whoever asks, in a short read of its own: before the request is known to be
-    somebody's, it waits for no lock and holds none. Raises NotLoggedIn."""
-    async with request.app.state.sessions(execution_options=READ_ONLY) as session:
+Db = Annotated[AsyncSession, Depends(get_db, scope="function")]
+
+
+async def get_current_user(request: Request, bearer: Bearer, session: Db) -> User:
+    """Whoever asks. Raises NotLoggedIn.
+
+    A request that writes asks in a short read of its own: before it is known to be
+    somebody's, it waits for no lock and holds none. One that reads asks in its session,
+    unless that is of `readers`: a standby may not know yet of a login or its end."""
+    state = request.app.state
+    if request.method in READING and not hasattr(state, "readers"):
         return await user_of(session, bearer.credentials)
+    async with state.sessions(execution_options=READ_ONLY) as short:
+        return await user_of(short, bearer.credentials)
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]
-Db = Annotated[AsyncSession, Depends(get_db, scope="function")]
 
 
 async def get_user_service(session: Db) -> UserService:

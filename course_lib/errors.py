@@ -81,10 +81,8 @@ class InUse(CourseError):
 class UnknownField(CourseError):
     def __init__(self, thing: str, fields: Iterable[str], known: Iterable[str]) -> None:
         self.thing, self.fields, self.known = thing, sorted(fields), sorted(known)
-        super().__init__(
-            f"{thing} has no field {', '.join(self.fields)}; "
-            f"it has {', '.join(self.known)}"
-        )
+        missing = f"{thing} has no field {', '.join(self.fields)}"
+        super().__init__(f"{missing}; it has {', '.join(self.known)}")
 
 
 class ProtectedField(CourseError):
@@ -118,36 +116,29 @@ class SameAccount(CourseError):
 class InsufficientFunds(CourseError):
     def __init__(self, account_id: int, balance: int, amount: int) -> None:
         self.account_id, self.balance, self.amount = account_id, balance, amount
-        super().__init__(
-            f"account {account_id} holds {balance} cents, "
-            f"fewer than the {amount} to pay"
-        )
+        there = f"account {account_id} holds {balance} cents"
+        super().__init__(f"{there}, fewer than the {amount} to pay")
 
 
 class KeyReused(CourseError):
     def __init__(self, key: str) -> None:
         self.key = key
-        super().__init__(
-            f"idempotency key {key!r} belongs to another transfer of this payer"
-        )
+        told = f"idempotency key {key!r} belongs to another transfer of this payer"
+        super().__init__(told)
 
 
 class Conflict(CourseError):
     def __init__(self, attempts: int) -> None:
         self.attempts = attempts
-        super().__init__(
-            f"other transactions were in the way, {attempts} time(s); "
-            "nothing was changed"
-        )
+        met = f"other transactions were in the way, {attempts} time(s)"
+        super().__init__(f"{met}; nothing was changed")
 
 
 class InvalidCursor(CourseError):
     def __init__(self, cursor: object) -> None:
         self.cursor = cursor
-        super().__init__(
-            f"cursor {str(cursor)[:40]!r} was not signed for this listing, "
-            "or is too old"
-        )
+        signed = f"cursor {str(cursor)[:40]!r} was not signed for this listing"
+        super().__init__(f"{signed}, or is too old")
 
 
 class StatementRefused(CourseError, TypeError):

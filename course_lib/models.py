@@ -6,19 +6,10 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    ForeignKey,
-    String,
-    Table,
-    Text,
-    false,
-    text,
-    true,
-)
+from sqlalchemy import JSON, BigInteger, ForeignKey, String, Table, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from sqlalchemy.schema import CheckConstraint, Column, Index, UniqueConstraint
+from sqlalchemy.sql import false, text, true
 
 from course_lib.db import (
     Base,

@@ -11,26 +11,21 @@ use-the-index-luke.com."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import to_jsonable_python
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Dialect,
-    Row,
-    bindparam,
-    inspect,
-    type_coerce,
-)
+from sqlalchemy import Column, ColumnElement, Dialect, Row, false, inspect, type_coerce
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql import Select, and_, false, functions, operators, or_, tuple_
-from sqlalchemy.types import Integer, NullType, String, TypeDecorator, TypeEngine
+from sqlalchemy.sql import Select, and_, bindparam, functions, operators, or_, tuple_
+from sqlalchemy.types import Enum, Integer, NullType, String, TypeDecorator, TypeEngine
 
 from course_lib.errors import InvalidCursor, OutOfRange, StatementRefused
 from course_lib.statements import check_listing, count_of, in_total_order, primary_key
@@ -39,7 +34,10 @@ T = TypeVar("T")
 
 MAX_PAGE, MAX_PER_PAGE = 1_000_000, 100
 CASE_FUNCTIONS = ("lower", "upper")
-WITHOUT_ORDER = (object, bytes, dict, list)
+ORDERED = (bool, int, float, str, Decimal, UUID, date, datetime, time, timedelta)
+"""What a cursor can hold, and a database compares as it stands there."""
+KEY, WANTED = "keyset.{}", "keyset.wanted"
+"""Names of values, with a dot: a statement calls none of its own so."""
 
 
 class Listing(BaseModel, Generic[T]):
@@ -106,8 +104,10 @@ class CursorValue(TypeDecorator[Any]):
     def __init__(self, of: TypeEngine[Any]) -> None:
         super().__init__()
         stored = of._unwrapped_dialect_impl(postgresql.dialect())
-        self.of, self.kind = of, stored.python_type
-        self.reader = TypeAdapter[Any](self.kind, config=ConfigDict(allow_inf_nan=True))
+        self.of, self.named = of, stored if isinstance(stored, Enum) else None
+        self.kind = str if self.named else stored.python_type
+        config = ConfigDict(allow_inf_nan=True, arbitrary_types_allowed=True)
+        self.reader = TypeAdapter[Any](self.kind, config=config)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "sqlite":
@@ -118,6 +118,9 @@ class CursorValue(TypeDecorator[Any]):
         return value if dialect.name == "sqlite" else self.reader.validate_python(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        if self.named and dialect.name != "sqlite":
+            # What stands in the database: a value in Python may be anything.
+            return self.named._db_value_for_elem(value)  # type: ignore[no-untyped-call]
         return to_jsonable_python(value)
 
 
@@ -143,7 +146,7 @@ class SortKey:
         called = column.name if isinstance(column, functions.Function) else None
         cased = called in CASE_FUNCTIONS
         kind = CursorValue(String() if cased else getattr(column, "type", NullType()))
-        if not (cased or isinstance(column, Column)) or kind.kind in WITHOUT_ORDER:
+        if not (cased or isinstance(column, Column)) or kind.kind not in ORDERED:
             reason = f"{order} is no key for a cursor"
             raise StatementRefused(reason, "use column.desc(); NULLs come last")
         nullable = getattr(column, "nullable", True)
@@ -245,25 +248,24 @@ class Keyset(Generic[T]):
         to its NULLs."""
         OutOfRange.check("limit", limit, 1, MAX_PER_PAGE)
         backwards, *values = self._read(cursor) if cursor is not None else [False]
-        given = {f"key_{n}": value for n, value in enumerate(values)}
+        given = {KEY.format(n): value for n, value in enumerate(values)}
         rows: list[Row[Any]] = []
         # SQLite searches an index by one column of a pair alone.
         pairs = session.get_bind(self.model).dialect.name != "sqlite"
         nulls = tuple(value is None for value in values)
         for search in self._searches(pairs, backwards, nulls):
             if len(rows) <= limit:
-                given["wanted"] = limit + 1 - len(rows)
+                given[WANTED] = limit + 1 - len(rows)
                 rows += (await session.execute(search, given)).unique()
         more, rows = len(rows) > limit, rows[:limit]
         if backwards:
             rows.reverse()
         first, last = (rows[0][1:], rows[-1][1:]) if rows else (values, values)
+        earlier, later = (more, True) if backwards else (cursor is not None, more)
         return CursorPage(
             items=[row[0] for row in rows],
-            next_cursor=self._write(False, last) if more or backwards else None,
-            previous_cursor=self._write(True, first)
-            if (more if backwards else cursor)
-            else None,
+            next_cursor=self._write(False, last) if later else None,
+            previous_cursor=self._write(True, first) if earlier else None,
         )
 
     def _build(
@@ -273,10 +275,10 @@ class Keyset(Generic[T]):
         and then NULLs."""
         keys = [key.reversed() for key in self.keys] if backwards else self.keys
         types = [key.value.type for key in keys]
-        given = [bindparam(f"key_{n}", type_=kind) for n, kind in enumerate(types)]
+        given = [bindparam(KEY.format(n), type_=kind) for n, kind in enumerate(types)]
         last = [None if null else key for null, key in zip(nulls, given, strict=False)]
         first, known = keys[0], [replace(keys[0], nullable=False), *keys[1:]]
-        wanted = bindparam("wanted", type_=Integer)
+        wanted = bindparam(WANTED, type_=Integer)
         rows = self.rows.order_by(*(key.order() for key in known)).limit(wanted)
         split = {
             True: [first.column.is_(None)],

@@ -92,8 +92,7 @@ class BaseRepository(Generic[M]):
         self.session = session
 
     async def get(self, key: int) -> M | None:
-        possible = self._possible(key)
-        if possible is None:
+        if (possible := self._possible(key)) is None:
             return None
         return await self.session.get(self.model, possible)
 
@@ -150,16 +149,15 @@ class BaseRepository(Generic[M]):
     async def delete(self, key: int) -> bool:
         """Whether there was such a row. Rows that the database deletes along with it
         stay in the session, stale."""
-        possible = self._possible(key)
-        if possible is None:
+        if (possible := self._possible(key)) is None:
             return False
         identity = inspect(self.model).identity_key_from_primary_key((possible,))
         # To take an object out of the session costs as much as the rest, so only where
         # it may be there.
         held = identity in self.session.identity_map or self.session.new
         how = {"synchronize_session": "fetch" if held else False}
-        deletion = self._deletion.execution_options(**how)
-        done: Any = await self.session.execute(deletion, {"key": possible})
+        deletion, given = self._deletion, {"key": possible}
+        done: Any = await self.session.execute(deletion, given, execution_options=how)
         return bool(done.rowcount > 0)
 
     async def exists(self, statement: Select[M] | None = None) -> bool:

@@ -18,8 +18,11 @@ CLAUSES = {
     "LIMIT or OFFSET": ("_limit_clause", "_offset_clause", "_fetch_clause"),
     "DISTINCT": ("_distinct", "_distinct_on"),
     "GROUP BY or HAVING": ("_group_by_clauses", "_having_criteria"),
-    "plain text": ("_prefixes", "_suffixes"),
+    "plain text": ("_prefixes", "_suffixes", "_statement_hints"),
+    "a CTE beside it": ("_independent_ctes",),
+    "a database's own clause": tuple(Select._position_map.values()),
 }
+TOLD = {name: told for told, names in CLAUSES.items() for name in names}
 COUNT = func.count()
 """Made once: to build it takes longer than all else in the statement."""
 PLAIN_TEXT = ("textclause", "textual_label_reference")
@@ -33,25 +36,26 @@ def check_listing(statement: Select[Any], *keys: ColumnElement[Any]) -> Any:
 
     `keys` are columns to sort by. A join passes that finds at most one row for each, by
     its primary key: `join(Post.author)`."""
+    kind = type(statement).__name__
     if not isinstance(statement, Select):
-        raise StatementRefused(
-            f"it is a {type(statement).__name__}", "write select(Model)"
-        )
+        raise StatementRefused(f"it is a {kind}", "write select(Model)")
     selected = statement.column_descriptions
     if len(selected) != 1 or selected[0]["expr"] is not selected[0].get("entity"):
         reason = "it selects something other than one model"
         raise StatementRefused(reason, "write select(Model)")
-    for told, clauses in CLAUSES.items():
-        if any(getattr(statement, n) is not getattr(Select, n) for n in clauses):
+    for name, value in vars(statement).items():
+        if name in TOLD and value is not getattr(Select, name):
             instead = "put that into a subquery: where(Model.id.in_(…))"
-            raise StatementRefused(f"it has {told}", instead)
+            raise StatementRefused(f"it has {TOLD[name]}", instead)
+    if any(map(statement._execution_options.get, ("yield_per", "stream_results"))):
+        raise StatementRefused("it is to be streamed", "leave that to stream_scalars")
     order = [*keys, *statement._order_by_clauses]
     for part in order:
         _check_order(part)
     if _each_row_once(statement, inspect(selected[0]["entity"]).selectable, order):
         return selected[0]["entity"]
     instead = "reach other tables by .any(), .has() or join(Post.author)"
-    raise StatementRefused("it may repeat a row", instead)
+    raise StatementRefused("it may repeat or lose a row", instead)
 
 
 def _check_order(part: Any) -> None:
@@ -83,7 +87,28 @@ def _each_row_once(statement: Select[Any], table: FromClause, order: list[Any]) 
         known |= joined
     parts = [*statement._raw_columns, *statement._from_obj, *order]
     parts += statement._where_criteria
+    for loaded in _loads(statement):
+        if loaded.local_opts.get("innerjoin") and not _always_there(loaded, statement):
+            return False
+        if "eager_from_alias" in loaded.local_opts:
+            # contains_eager: without its join the table would be a second one.
+            alias = loaded.local_opts["eager_from_alias"]
+            parts.append(loaded.path.entity.selectable if alias is None else alias)
     return known.issuperset(source for part in parts for source in part._from_objects)
+
+
+def _loads(statement: Select[Any]) -> list[Any]:
+    options = [getattr(option, "context", ()) for option in statement._with_options]
+    return [loaded for option in options for loaded in option]
+
+
+def _always_there(loaded: Any, statement: Select[Any]) -> bool:
+    """Whether `joinedload(…, innerjoin=True)` finds a row for each: what a key that is
+    never NULL points to, and no condition hides."""
+    found, options = loaded.path[-2], statement._with_options
+    hidden = any(getattr(each, "_is_criteria_option", False) for each in options)
+    nullable = any(column.nullable for column in found.local_columns)
+    return found._use_get and not (hidden or nullable or loaded._extra_criteria)
 
 
 def _tables(source: Any) -> set[FromClause]:

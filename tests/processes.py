@@ -27,9 +27,9 @@ def outside_make() -> dict[str, str]:
     }
 
 
-def wait_for(look: Callable[[], Any]) -> Any:
-    """What `look` returns once it is true; an error after a minute and a half."""
-    deadline = time.monotonic() + 300
+def wait_for(look: Callable[[], Any], seconds: float = 300) -> Any:
+    """What `look` returns once it is true; an error after so many `seconds`."""
+    deadline = time.monotonic() + seconds
     while not (seen := look()):
         assert time.monotonic() < deadline
         time.sleep(0.05)

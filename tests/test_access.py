@@ -11,14 +11,14 @@ import pytest
 from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import URL, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from stages import logged_in
 
 from course_lib import access, security, services
 from course_lib.access import administrator, log_in, log_out, log_out_everywhere, own, user_of
 from course_lib.app import create_app
-from course_lib.db import WRITE_LOCK_FIRST
+from course_lib.db import WRITE_LOCK_FIRST, create_engine, create_session_factory
 from course_lib.errors import LoginRefused, NotAllowed, NotFound, NotLoggedIn
 from course_lib.lab.people import PASSWORD, make_administrator
 from course_lib.lab.sql import watch
@@ -203,7 +203,8 @@ async def test_who_is_changed_while_the_password_is_checked_is_refused(
 async def test_a_login_waits_for_a_change_of_the_password_that_is_under_way(
     engine: AsyncEngine, sessions: Sessions
 ) -> None:
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    waits = "wait_event_type = 'Lock' AND datname = current_database()"  # others' databases are on this server, too
+    waiting = text(f"SELECT count(*) FROM pg_stat_activity WHERE {waits}")
     async with unit_of_work(sessions) as session:
         wanted = UserUpdate.model_validate_json('{"password": "correct horse"}')
         await UserService(session).update_user(1, wanted)
@@ -442,6 +443,34 @@ async def test_a_stranger_takes_no_lock(engine: AsyncEngine, client: httpx.Async
         await client.post("/transfers", headers=NO_LOGIN["unknown"])
 
     assert [each.text for each in sent.everything if each.is_mark] == ["BEGIN", "ROLLBACK"]
+
+
+async def test_who_reads_is_looked_up_in_the_session_that_serves_them(
+    engine: AsyncEngine, client: httpx.AsyncClient
+) -> None:
+    mira = await logged_in(engine, 1)
+
+    with watch(engine) as sent:
+        reply = await client.get("/users/1", headers=mira)
+
+    assert (reply.json()["username"], len(sent)) == ("mira", 1)
+    assert [each.text for each in sent.everything if each.is_mark] == ["BEGIN", "ROLLBACK"]
+
+
+async def test_who_asks_is_never_looked_up_on_a_standby(
+    engine: AsyncEngine, url: URL, app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    """It may not know yet that a login has ended."""
+    mira, standby = await logged_in(engine, 1), create_engine(url)
+    app.state.readers = create_session_factory(standby)
+
+    with watch(engine) as sent, watch(standby) as sent_to_standby:
+        reply = await client.get("/users/1", headers=mira)
+
+    await standby.dispose()
+    assert reply.json()["username"] == "mira"
+    told = [[" login_tokens " in each.text for each in there] for there in (sent, sent_to_standby)]
+    assert told == [[True], [False]]
 
 
 async def test_a_login_over_the_network_and_its_end(client: httpx.AsyncClient) -> None:

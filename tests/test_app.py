@@ -19,6 +19,8 @@ from course_lib.db import WRITE_LOCK_FIRST, create_engine
 from course_lib.errors import DatabaseNotUnderstood
 from course_lib.models import Tag, User
 
+pytestmark = pytest.mark.usefixtures("quick_hashes")
+
 EVE = {"email": "eve@example.org", "username": "eve", "password": "correct horse"}
 
 # With each new user comes a promise that no commit can keep: a reference, checked at the end, to a missing tag.

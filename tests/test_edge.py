@@ -103,7 +103,12 @@ async def balance(engine: AsyncEngine) -> int:
 
 @on_postgresql
 async def test_a_serialization_failure_is_run_again_from_the_first_line(engine: AsyncEngine) -> None:
-    own = create_engine(engine.url, isolation_level="REPEATABLE READ")
+    one: dict[str, Any] = {
+        "pool_size": 1,
+        "max_overflow": 0,
+        "pool_timeout": 10,
+    }  # the first run gives it back
+    own = create_engine(engine.url, isolation_level="REPEATABLE READ", **one)
     async with colleague(engine) as other, client_of(create_app(own)) as client:
         asked = asyncio.create_task(client.post("/transfers", json=PAY))
         await until_somebody_waits(engine)
@@ -115,10 +120,23 @@ async def test_a_serialization_failure_is_run_again_from_the_first_line(engine: 
 
 
 async def until_somebody_waits(engine: AsyncEngine) -> None:
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    waits = "wait_event_type = 'Lock' AND datname = current_database()"  # others' databases are on this server, too
+    waiting = text(f"SELECT count(*) FROM pg_stat_activity WHERE {waits}")
     async with engine.connect() as connection:
         while not await connection.scalar(waiting):
             await connection.rollback()
+
+
+@on_postgresql
+async def test_a_column_that_is_widened_meanwhile_fails_no_request(engine: AsyncEngine) -> None:
+    widened = text("ALTER TABLE users ALTER username TYPE VARCHAR(60)")
+    narrowed = text("ALTER TABLE users ALTER username TYPE VARCHAR(50)")
+    async with client_of(create_app(create_engine(engine.url))) as client:
+        for change in (widened, narrowed):
+            assert (await client.get("/users/1")).status_code == 200  # its statements are prepared now
+            async with engine.begin() as connection:
+                await connection.execute(change)
+        assert (await client.get("/users/1")).status_code == 200
 
 
 async def test_a_request_that_runs_again_commits_once(engine: AsyncEngine) -> None:

@@ -24,6 +24,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
+from ready_programs import ReadyProgram
 from sqlalchemy import URL, Connection, NullPool, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -36,6 +37,14 @@ from course_lib.lab.postgres.programs import run
 from course_lib.lab.upgrades.alone import PATIENCE_WITH_WRITERS, alone
 
 T = TypeVar("T")
+IMPORTED_BY_ENV = (
+    "aiosqlite",
+    "asyncpg",
+    "course_lib.models",
+    "course_lib.lab.databases",
+    "course_lib.lab.upgrades.alone",
+)
+"""What migrations/env.py needs, and takes longest."""
 DATABASES = ("sqlite", "postgres")
 PROJECT = Path(__file__).parents[1]
 FILES = {
@@ -199,8 +208,21 @@ def sqlite_numbering(inspector: sa.Inspector, name: str) -> dict[str, bool]:
     return {"autoincrement": "AUTOINCREMENT" in source.scalar_one()}
 
 
-def alembic(*words: str, database: str) -> "subprocess.CompletedProcess[str]":
-    """Run alembic as a learner does, in the project's folder."""
+Alembic = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def alembic() -> Iterator[Alembic]:
+    """Runs alembic as a learner does, in the project's folder; all but its imports."""
+    with ReadyProgram("alembic", imported=["alembic.config", *IMPORTED_BY_ENV]) as program:
+
+        def run(*words: str, database: str) -> "subprocess.CompletedProcess[str]":
+            return program.run(*words, folder=PROJECT, environment=os.environ | {"COURSE_DATABASE": database})
+
+        yield run
+
+
+def alembic_itself(*words: str, database: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "alembic", *words],
         cwd=PROJECT,
@@ -672,7 +694,7 @@ async def test_a_type_goes_with_its_last_column_and_comes_back(
 
 @pytest.mark.parametrize("words", ["upgrade head", "upgrade heads", "check", "current"])
 def test_an_id_that_is_there_twice_is_refused_in_one_line(
-    words: str, sqlite_url: URL, tmp_path: Path
+    alembic: Alembic, words: str, sqlite_url: URL, tmp_path: Path
 ) -> None:
     toml = project_with(tmp_path, *REVISIONS)
     for name in ("likes", "comments"):
@@ -686,7 +708,7 @@ def test_an_id_that_is_there_twice_is_refused_in_one_line(
 
 @pytest.mark.parametrize("words", ["upgrade head", "upgrade heads", "check", "current"])
 def test_two_last_files_are_refused_in_one_line_until_they_are_merged(
-    words: str, sqlite_url: URL, tmp_path: Path
+    alembic: Alembic, words: str, sqlite_url: URL, tmp_path: Path
 ) -> None:
     toml = project_with(tmp_path, *REVISIONS)
     for name in ("likes", "comments"):
@@ -832,7 +854,7 @@ async def test_whoever_waits_ends_with_ctrl_c_in_one_line(empty_url: URL) -> Non
 @pytest.mark.skipif(
     not Path("/proc/self").exists(), reason="only Linux has a folder in which nothing can be made"
 )
-def test_a_place_where_no_lock_can_be_made_is_refused_and_not_waited_for() -> None:
+def test_a_place_where_no_lock_can_be_made_is_refused_and_not_waited_for(alembic: Alembic) -> None:
     finished = alembic("upgrade", "head", database="sqlite+aiosqlite:////proc/self/blog.db")
 
     assert "FAILED: the file /proc/self/blog.db cannot be opened" in one_line(finished)
@@ -872,7 +894,9 @@ async def in_use(server: postgres.Server) -> AsyncIterator[URL]:
         yield url
 
 
-async def test_a_migration_gives_up_where_others_would_wait_behind_it(in_use: URL, tmp_path: Path) -> None:
+async def test_a_migration_gives_up_where_others_would_wait_behind_it(
+    alembic: Alembic, in_use: URL, tmp_path: Path
+) -> None:
     toml = project_with(tmp_path, *REVISIONS, upgrade=ADD_BIO)
     address = in_use.render_as_string(hide_password=False)
     finished = alembic("-c", str(toml), "upgrade", "head", database=address)
@@ -886,7 +910,7 @@ async def test_a_migration_gives_up_where_others_would_wait_behind_it(in_use: UR
 
 
 async def test_an_index_made_concurrently_waits_longer_than_a_lock(
-    server: postgres.Server, tmp_path: Path
+    alembic: Alembic, server: postgres.Server, tmp_path: Path
 ) -> None:
     """Outside a transaction, in the block of the index, there is no limit."""
     url, asked = server.create_database(), "postgresql_concurrently=True)"
@@ -984,7 +1008,7 @@ async def test_statements_are_printed_in_the_dialect_of_the_callers_connection(
 # The command line
 
 
-def test_every_command_works_from_the_projects_folder(sqlite_url: URL) -> None:
+def test_every_command_works_from_the_projects_folder(alembic: Alembic, sqlite_url: URL) -> None:
     database = str(sqlite_url)
     answers = {
         "upgrade head": f"Running upgrade {REVISIONS[-2]} -> {HEAD}",
@@ -996,7 +1020,8 @@ def test_every_command_works_from_the_projects_folder(sqlite_url: URL) -> None:
         "upgrade head --sql": "CREATE TABLE users",
     }
     for words, answer in answers.items():
-        finished = alembic(*words.split(), database=database)
+        run = alembic_itself if words == "upgrade head" else alembic
+        finished = run(*words.split(), database=database)
         assert finished.returncode == 0, finished.stderr
         assert answer in finished.stdout + finished.stderr
 
@@ -1004,7 +1029,9 @@ def test_every_command_works_from_the_projects_folder(sqlite_url: URL) -> None:
     assert (finished.returncode, finished.stdout[:7]) == (255, "FAILED:")
 
 
-def test_the_commands_reach_postgresql_by_address_and_by_name(server: postgres.Server) -> None:
+def test_the_commands_reach_postgresql_by_address_and_by_name(
+    alembic: Alembic, server: postgres.Server
+) -> None:
     address = server.create_database().render_as_string(hide_password=False)
 
     assert f"-> {HEAD}" in alembic("upgrade", "head", database=address).stderr
@@ -1012,7 +1039,7 @@ def test_the_commands_reach_postgresql_by_address_and_by_name(server: postgres.S
     assert "PostgresqlImpl" in alembic("current", database="postgres").stderr
 
 
-def test_alembic_revision_writes_a_tidy_file(sqlite_url: URL, tmp_path: Path) -> None:
+def test_alembic_revision_writes_a_tidy_file(alembic: Alembic, sqlite_url: URL, tmp_path: Path) -> None:
     toml = project_with(tmp_path, "0001", "0002")
     assert alembic("-c", str(toml), "upgrade", "head", database=str(sqlite_url)).returncode == 0
     finished = alembic(
@@ -1026,7 +1053,7 @@ def test_alembic_revision_writes_a_tidy_file(sqlite_url: URL, tmp_path: Path) ->
     assert subprocess.run(ruff, check=False).returncode == 0
 
 
-def test_a_wrong_address_gets_one_line_without_the_password() -> None:
+def test_a_wrong_address_gets_one_line_without_the_password(alembic: Alembic) -> None:
     finished = alembic("current", database="nix://ann:sesame@host/name")
 
     assert finished.stdout.startswith("FAILED: COURSE_DATABASE is 'nix://***")
@@ -1035,7 +1062,9 @@ def test_a_wrong_address_gets_one_line_without_the_password() -> None:
     assert "sesame" not in finished.stdout + finished.stderr
 
 
-async def test_a_connection_lost_on_the_way_gets_one_line(server: postgres.Server, tmp_path: Path) -> None:
+async def test_a_connection_lost_on_the_way_gets_one_line(
+    alembic: Alembic, server: postgres.Server, tmp_path: Path
+) -> None:
     url, end = server.create_database(), 'op.execute("SELECT pg_terminate_backend(pg_backend_pid())")'
     toml = project_with(tmp_path, *REVISIONS, upgrade=end)
     address = url.render_as_string(hide_password=False)
@@ -1073,7 +1102,7 @@ def text_in(folder: Path) -> Path:
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_wrong_database_gets_one_line_without_the_password(
-    fault: str, server: postgres.Server, tmp_path: Path
+    alembic: Alembic, fault: str, server: postgres.Server, tmp_path: Path
 ) -> None:
     url, told = BROKEN[fault](server.url(), tmp_path)
     finished = alembic("upgrade", "head", database=url.render_as_string(hide_password=False))

@@ -10,6 +10,8 @@ from stages import Site
 from course_lib.models import Account, Transfer, User
 from course_lib.schemas import Problem
 
+pytestmark = pytest.mark.usefixtures("quick_hashes")
+
 EVE = {"email": "Eve@example.org", "username": "eve", "password": "correct horse"}
 PAY = {"from_account_id": 1, "to_account_id": 2, "amount": 300}
 JSON = {"Content-Type": "application/json"}

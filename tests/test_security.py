@@ -25,6 +25,7 @@ async def test_the_event_loop_turns_while_a_password_is_hashed() -> None:
 
 async def test_the_event_loop_turns_while_a_password_is_verified() -> None:
     assert await turns_during(asyncio.create_task(verify_password(PASSWORD, PASSWORD_HASH))) > 10
+    assert await turns_during(asyncio.create_task(verify_and_renew(PASSWORD, None))) > 10
 
 
 async def test_a_password_fits_its_own_hash_and_no_other() -> None:

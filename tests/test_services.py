@@ -20,7 +20,7 @@ from course_lib.transactions import unit_of_work
 
 Sessions = async_sessionmaker[AsyncSession]
 
-pytestmark = pytest.mark.usefixtures("people")
+pytestmark = pytest.mark.usefixtures("people", "quick_hashes")
 
 
 def sign_up(name: str = "eve", **fields: Any) -> UserCreate:

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import (
     Select,
+    bindparam,
     case,
+    delete,
     desc,
     exists,
     func,
@@ -16,8 +18,9 @@ from sqlalchemy import (
     text,
     union,
 )
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Bundle, aliased, contains_eager, joinedload, selectinload
+from sqlalchemy.orm import Bundle, aliased, contains_eager, joinedload, selectinload, with_loader_criteria
 
 from course_lib.eager_loading import author_and_tags
 from course_lib.errors import CourseError, StatementRefused
@@ -50,6 +53,12 @@ GOOD: dict[str, Select[Any]] = {
     "by a count": select(User).order_by(POSTS.desc()),
     "by a case": select(User).order_by(case((User.id > 4, 0), else_=1), -User.id),
     "nulls last": select(User).order_by(func.lower(User.username).desc().nulls_last()),
+    "to one, loaded by another name": select(Post)
+    .join(WRITER, Post.author)
+    .options(contains_eager(Post.author.of_type(WRITER))),
+    "named like the library's own": select(User).where(
+        User.id < bindparam("key_0", 7), User.id > bindparam("wanted", 1)
+    ),
     "words": select(User).where(text("users.id > 2")),
     "locked": select(User).with_for_update(),
 }
@@ -75,6 +84,23 @@ REFUSED: dict[str, Any] = {
     "group by": select(User).group_by(User.id),
     "having": select(User).having(User.id > 1),
     "prefix": select(User).prefix_with("DISTINCT"),
+    "hint": select(User).with_statement_hint("LIMIT 2"),
+    "yield_per": select(User).execution_options(yield_per=2),
+    "stream_results": select(User).execution_options(stream_results=True),
+    "WITH that changes rows": select(User).add_cte(delete(Tag).returning(Tag.id).cte()),
+    "distinct on": select(Post).ext(distinct_on(Post.author_id)),
+    "loaded from a join to many that is not there": select(User).options(contains_eager(User.posts)),
+    "loaded from a join to one that is not there": select(Post).options(contains_eager(Post.author)),
+    "loaded from the other join": select(Post)
+    .join(Post.author)
+    .options(contains_eager(Post.author.of_type(WRITER))),
+    "loaded by an inner join to many": select(User).options(joinedload(User.posts, innerjoin=True)),
+    "loaded by a narrowed inner join": select(Post).options(
+        joinedload(Post.author.and_(User.id > 4), innerjoin=True)
+    ),
+    "loaded by an inner join, and hidden": select(Post).options(
+        joinedload(Post.author, innerjoin=True), with_loader_criteria(User, User.id > 4)
+    ),
     "two entities": select(Post, User).join(Post.author),
     "entity and column": select(User).add_columns(User.id),
     "column": select(User.id),

@@ -1,6 +1,7 @@
 """All or nothing, also when forty do it at once; what was in the way is tried again, and nothing else is."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -590,6 +591,28 @@ async def test_a_violated_constraint_passes_at_once(sessions: Sessions) -> None:
     with pytest.raises(IntegrityError):
         await retry(work)
     assert len(runs) == 1
+
+
+async def test_waits_double_up_to_the_longest_and_no_two_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        waits.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", noted)
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    for _ in range(20):
+        work, runs = failing(lambda: DBAPIError("UPDATE", {}, busy))
+        with pytest.raises(Conflict):
+            await retry(work, attempts=6, first_wait=0.1, longest_wait=0.4)
+        assert len(runs) == 6
+
+    at_most = [0.1, 0.2, 0.4, 0.4, 0.4]
+    assert all(0 <= wait <= most for wait, most in zip(waits, at_most * 20, strict=True))
+    assert len(set(waits)) == len(waits)
 
 
 @pytest.mark.parametrize("attempts", [0, -1, 1001, True, "5"])

@@ -96,12 +96,19 @@ def _told(error: Exception) -> str:
 
 
 def _own_folder() -> Path:
-    """A new folder that is deleted with this process; one whose process was killed is deleted now."""
-    ended = cache(lambda process: not is_alive(process))  # one process may have many folders
+    """A new folder that is deleted with this process."""
+    home = _home_of(os.getpid())
+    home.mkdir(mode=0o700, exist_ok=True)  # it may be gone, as temporary files go
+    return Path(tempfile.mkdtemp(dir=home))
+
+
+@cache
+def _home_of(process: int) -> Path:
+    """The one folder that a process has for all its databases; those of killed processes are deleted now."""
     for left in Path(tempfile.gettempdir()).glob("course-*_*-*"):
-        if ended(left.name.split("-")[1]):
+        if not is_alive(left.name.split("-")[1]):
             shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"course-{identity(os.getpid())}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"course-{identity(process)}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import TYPE_CHECKING
 
-from httpx import AsyncClient
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from course_lib.models import Account, Post, Tag, User, post_tags
+
+if TYPE_CHECKING:
+    from httpx import AsyncClient  # half of a lesson's start, and most lessons need none
 
 PASSWORD = "night-train-to-nowhere"  # noqa: S105  everybody may know it
 PASSWORD_HASH = (
@@ -70,7 +73,7 @@ async def make_administrator(engine: AsyncEngine, name: str) -> None:
         await connection.execute(chosen.values(is_admin=True, updated_at=User.updated_at))
 
 
-async def be(client: AsyncClient, name: str) -> None:
+async def be(client: "AsyncClient", name: str) -> None:
     """From now on each request of this client is one of that person, who logs in for it."""
     reply = await client.post("/login", json={"email": f"{name}@example.org", "password": PASSWORD})
     reply.raise_for_status()

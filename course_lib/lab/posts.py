@@ -61,7 +61,8 @@ def _batches(keys: range, authors: list[int], chance: Random) -> Iterator[list[R
     """`choices` alone is asked for chance: what it draws for a seed is the same in every version of Python."""
     titles = [title for written in POSTS_BY_AUTHOR.values() for title in written]
     shares = [2**place for place in reversed(range(len(authors)))]
-    times = range(max(1, len(keys) // POSTS_PER_TIME))
+    minutes = range(max(1, len(keys) // POSTS_PER_TIME))
+    times = [FIRST_POST_AT + timedelta(minutes=minute) for minute in minutes]
     for start in range(0, len(keys), BATCH):
         batch = keys[start : start + BATCH]
         drawn = zip(
@@ -69,7 +70,7 @@ def _batches(keys: range, authors: list[int], chance: Random) -> Iterator[list[R
             chance.choices(titles, k=len(batch)),
             chance.choices((True, False), (4, 1), k=len(batch)),
             chance.choices(authors, shares, k=len(batch)),
-            (FIRST_POST_AT + timedelta(minutes=minute) for minute in chance.choices(times, k=len(batch))),
+            chance.choices(times, k=len(batch)),
             strict=True,
         )
         yield [

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -63,4 +64,8 @@ def client_of(listener: socket.socket) -> httpx.AsyncClient:
     # A new connection for each request: uvicorn closes one behind an error, when the next request may be in it.
     each_anew = httpx.Limits(max_keepalive_connections=0)
     address = "http://{}:{}".format(*listener.getsockname())
-    return httpx.AsyncClient(base_url=address, timeout=30, limits=each_anew, trust_env=False)
+    # On this machine nothing is encrypted: the certificates of the world, which take 20 ms to read, stay unread.
+    trusts_none = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.AsyncClient(
+        base_url=address, timeout=30, limits=each_anew, trust_env=False, verify=trusts_none
+    )

@@ -10,7 +10,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ import filelock
 import psutil
 import pytest
 from other_users import folder_for_all, program_of_nobody
+from processes import only_posix
 from sqlalchemy import URL, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from course_lib.db import create_engine
 from course_lib.lab.postgres import PostgresUnavailable, Server, cluster, own_server, shared, watcher
 from course_lib.lab.postgres import os_account as accounts
 from course_lib.lab.processes import lives
@@ -137,6 +139,17 @@ def test_a_second_process_joins_the_running_server(server: Server, begin: Begin)
     assert begin(SHARED, answer="server.pid").answer == str(server.pid)
 
 
+def test_there_is_one_watcher_however_many_users_come(server: Server, begin: Begin) -> None:
+    assert begin(SHARED, answer="server.folder").answer == str(server.folder)
+    watchers = [process for process in processes_of(server.folder) if watcher.__file__ in process.cmdline()]
+    assert len(watchers) == 1
+
+
+def test_a_watcher_looks_again_whether_somebody_came_before_it_ends_the_server(server: Server) -> None:
+    assert not watcher._ended_for_want_of_users(server.folder, private=False)
+    assert server.is_running()
+
+
 def test_two_processes_that_start_at_once_end_up_on_one_server(cache: Path, begin: Begin) -> None:
     programs = [begin(SHARED, answer="server.pid") for _ in range(2)]
 
@@ -197,6 +210,55 @@ async def test_a_killed_server_leaves_no_process_not_even_a_busy_one(server: Ser
         await busy
 
 
+@contextmanager
+def busy_process(server: Server) -> Iterator[None]:
+    """One of the server's processes computes for ever, and looks neither at a client nor at the first process."""
+    loop = "DO $$ BEGIN LOOP END LOOP; END $$"
+    active = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO%'"
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.sql, loop)
+        assert eventually(lambda: server.sql(active).strip() != "")
+        busy = psutil.Process(int(server.sql(active)))
+        try:
+            yield
+            assert not lives(busy)
+        finally:
+            with suppress(psutil.Error):
+                busy.kill()
+        assert isinstance(asked.exception(timeout=120), PostgresUnavailable)
+
+
+def kill_first_process_of(server: Server) -> None:
+    first = psutil.Process(server.pid)
+    first.kill()
+    assert eventually(lambda: not lives(first))
+
+
+@only_posix
+def test_a_busy_process_that_outlived_the_first_one_is_ended_by_the_next_start(server: Server) -> None:
+    with busy_process(server):
+        kill_first_process_of(server)
+        server.start()
+        assert server.sql("SELECT 1").strip() == "1"
+
+
+@only_posix
+def test_a_busy_process_that_outlived_the_first_one_does_not_stay_behind(server: Server) -> None:
+    with busy_process(server):
+        kill_first_process_of(server)
+        server.stop()
+        assert processes_of(server.folder) == [watcher_of(server)]
+    server.start()
+
+
+@only_posix
+def test_a_server_that_lost_one_of_its_processes_is_waited_for(server: Server) -> None:
+    for _ in range(3):
+        psutil.Process(server.pid).children()[0].kill()
+        server.start()
+        assert server.sql("SELECT 1").strip() == "1"
+
+
 def test_a_server_comes_back_where_it_was(server: Server) -> None:
     before = server.url()
 
@@ -217,7 +279,7 @@ def test_a_server_whose_port_was_taken_meanwhile_takes_another(server: Server) -
 
 
 async def test_a_pool_reconnects_to_a_killed_server_and_finds_the_committed_rows(server: Server) -> None:
-    engine = create_async_engine(server.create_database(), pool_pre_ping=True)
+    engine = create_engine(server.create_database())
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE kept AS SELECT 'a committed row' AS what"))
 

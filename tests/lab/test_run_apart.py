@@ -27,6 +27,14 @@ async def test_an_error_comes_back_too() -> None:
     assert gc.isenabled()
 
 
+async def test_nothing_is_collected_meanwhile() -> None:
+    async def is_on() -> bool:
+        return gc.isenabled()
+
+    assert not run_apart(is_on())
+    assert gc.isenabled()
+
+
 LEFT_OPEN = """
 import asyncio, gc, sys, time, warnings
 from sqlalchemy import text

@@ -7,10 +7,12 @@ async with guarded(function):
 import asyncio
 import gc
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from traceback import clear_frames
 from typing import Any
 
@@ -33,7 +35,7 @@ async def guarded(
     code, patience = code_of(function), Patience()
     with _awaits_noticed():
         try:
-            with alarm(patience, code), _exits_softly(function):
+            with alarm(patience, code), _exits_softly(function), _back_in_this_folder():
                 async with ended_in_time(patience) as time:
                     yield
         except (NotYet, NotAttempted):
@@ -136,6 +138,16 @@ def _exits_softly(function: Callable[..., Any]) -> Iterator[None]:
         yield
     finally:
         names.update(before)
+
+
+@contextmanager
+def _back_in_this_folder() -> Iterator[None]:
+    """The learner's copy is found from the current folder, and the progress in it."""
+    before = Path.cwd()
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 from types import CodeType, FrameType
 from typing import Any
 
@@ -16,6 +17,9 @@ from course_lib.school.attempts.whose_frame import is_theirs
 PATIENCE = 8.0
 """Seconds that a learner's code may take. What hangs waits at most five of them inside SQLite, for a lock."""
 AGAIN = 0.05
+OFTEN = 1e-4
+SELDOM = 20
+"""How many times the alarm may miss code that has been cancelled, before it rings OFTEN."""
 SLOW = 6
 """How many times as long code may take that is still at work, on a machine with much else to do."""
 
@@ -59,6 +63,8 @@ def alarm(patience: Patience, code: CodeType | None) -> Iterator[None]:
         yield
         return
 
+    missed = count(1)
+
     def ring(number: int, frame: FrameType | None) -> None:
         if not patience.over:
             return
@@ -67,6 +73,8 @@ def alarm(patience: Patience, code: CodeType | None) -> Iterator[None]:
         if frame is not None:
             _at_once_again()
             raise TookTooLong
+        if next(missed) > SELDOM:
+            _often()
 
     with _signal_after(PATIENCE + AGAIN, ring):
         yield
@@ -117,6 +125,12 @@ def _at_once_again() -> None:
     """A bare `except:` catches even this one. One of the next signals meets the loop between two of its `try`."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 5e-5), 1e-3)
+
+
+def _often() -> None:
+    """Their code waits, and has swallowed the cancellation: it runs for some microseconds after each `await`."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, OFTEN, OFTEN)
 
 
 def _interrupt(seconds: float, over: threading.Event) -> None:

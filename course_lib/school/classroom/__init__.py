@@ -22,16 +22,33 @@ reporting      who passed what, and what was met
 returning      what learners get back, and who still waits for it
 """
 
-from course_lib.school.classroom.collecting.collect import collect
-from course_lib.school.classroom.collecting.taking import Collected
-from course_lib.school.classroom.course_folder import ClassroomError, Notice, init, release
-from course_lib.school.classroom.grading.grade import Graded, grade
-from course_lib.school.classroom.grading.regrade import Regraded, regrade
-from course_lib.school.classroom.reporting.report import report
-from course_lib.school.classroom.returning.hand_back import HandedBack, hand_back
-from course_lib.school.classroom.returning.status import Standing, standings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from course_lib.school.classroom.collecting.collect import collect
+    from course_lib.school.classroom.collecting.taking import Collected
+    from course_lib.school.classroom.course_folder import ClassroomError, Notice, init, release
+    from course_lib.school.classroom.grading.grade import Graded, grade
+    from course_lib.school.classroom.grading.regrade import Regraded, regrade
+    from course_lib.school.classroom.reporting.report import report
+    from course_lib.school.classroom.returning.hand_back import HandedBack, hand_back
+    from course_lib.school.classroom.returning.status import Standing, standings
 
 __all__ = [
     "ClassroomError", "Collected", "Graded", "HandedBack", "Notice", "Regraded", "Standing",
     "collect", "grade", "hand_back", "init", "regrade", "release", "report", "standings",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """The steps are imported when one of them is taken: `course` begins sooner for all who have no class."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from course_lib.school.classroom import course_folder
+    from course_lib.school.classroom.collecting import collect, taking
+    from course_lib.school.classroom.grading import grade, regrade
+    from course_lib.school.classroom.reporting import report
+    from course_lib.school.classroom.returning import hand_back, status
+
+    modules = (collect, taking, course_folder, grade, regrade, report, hand_back, status)
+    return next(vars(each)[name] for each in modules if name in vars(each))

@@ -29,6 +29,14 @@ TEMPORARY = ".course-tmp"
 PATIENCE = 15.0  # seconds that a command waits for another one; they take less than one
 
 
+class ProgressUnavailable(Exception):
+    """Your progress can be neither read nor written now; the message names the file and says why."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        self.file, self.reason = file, reason
+        super().__init__(f"your progress in {file} is out of reach: {reason}.")
+
+
 class WorkspaceError(Exception):
     """A command on a learner's copy cannot do its work; the message names the file and says what to do."""
 

@@ -28,6 +28,7 @@ from course_lib.db import create_engine, create_session_factory
 from course_lib.errors import Conflict
 from course_lib.lab.open_files import patiently
 from course_lib.school.exercises.outcomes import NOT_ATTEMPTED, NOT_YET, PASSED
+from course_lib.school.learner.files import ProgressUnavailable as ProgressUnavailable
 from course_lib.school.learner.progress_tables import (
     HintRepository,
     HintShown,
@@ -57,14 +58,6 @@ REASONS = {
 }
 
 T = TypeVar("T")
-
-
-class ProgressUnavailable(Exception):
-    """Your progress can be neither read nor written now; the message names the file and says why."""
-
-    def __init__(self, file: Path, reason: str) -> None:
-        self.file, self.reason = file, reason
-        super().__init__(f"your progress in {file} is out of reach: {reason}.")
 
 
 @dataclass(frozen=True)

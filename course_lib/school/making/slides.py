@@ -4,6 +4,7 @@ write_slides("05_transactions", Path("slides"))
 """
 
 import shutil
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -35,17 +36,22 @@ def write_slides(lesson: str, folder: Path) -> Path:
 
 
 def _page(notebook: Any, title: str) -> str:
+    page, _ = _exporter().from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    return str(page)
+
+
+@cache
+def _exporter() -> Any:
+    """One for all lessons: to read its templates takes as long as to write a short page."""
     from nbconvert import SlidesExporter
 
-    exporter = SlidesExporter(
+    return SlidesExporter(
         raw_template=TEMPLATE.read_text("utf-8"),
         reveal_url_prefix=REVEAL,
         reveal_theme="white",
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
-    page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
-    return str(page)
 
 
 def _lay_reveal(target: Path) -> None:

@@ -10,10 +10,9 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from course_lib.school.classroom import ClassroomError
+from course_lib.school.classroom.course_folder import ClassroomError
 from course_lib.school.kit_files import IS_REPOSITORY
-from course_lib.school.learner.files import WorkspaceError
-from course_lib.school.learner.progress import ProgressUnavailable
+from course_lib.school.learner.files import ProgressUnavailable, WorkspaceError
 from course_lib.school.lessons.course import UnknownLesson
 from course_lib.school.making.cutting import CannotCut
 from course_lib.school.program import for_everybody, for_learners, for_teachers

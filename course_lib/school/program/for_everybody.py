@@ -50,6 +50,7 @@ ON_REQUEST = {
     "browser": "pytest -m browser tests/browser",
     "site": "pytest -m site tests/site",
     "hub": "pytest -m hub tests/hub",
+    "guards": "pytest -n 2 -m guards tests/guards",
     "mutants": "pytest -n 2 -m mutants tests/mutants tests/school/judges",
     "places": "pytest -m places tests/places",
     "release": "pytest -m release tests/release",

@@ -1,4 +1,7 @@
-"""Commands for a learner: the copy of one's own, the list of exercises, the progress, what is due again."""
+"""Commands for a learner: the copy of one's own, the list of exercises, the progress, what is due again.
+
+What reads the progress imports SQLAlchemy, and is imported where it is needed: all other commands begin twice as soon.
+"""
 
 import asyncio
 import json
@@ -9,10 +12,6 @@ from course_lib.lab.tables import Table
 from course_lib.school.exercises.solutions import Exercise
 from course_lib.school.exercises.solutions import exercises as all_exercises
 from course_lib.school.learner import copies
-from course_lib.school.learner.progress import progress_of
-from course_lib.school.learner.progress_page import name_of_user, page, spreadsheet, standings, write
-from course_lib.school.learner.progress_shown import table_of_progress
-from course_lib.school.learner.review import review as go_through
 from course_lib.school.program.asking import copy_at, copy_that_is_there
 
 
@@ -41,6 +40,8 @@ def reset(what: str, lesson: bool, folder: Path | None) -> int:
 
 def exercises(as_json: bool, folder: Path | None) -> int:
     """list every exercise, and which you have passed"""
+    from course_lib.school.learner.progress import progress_of
+
     copy = copy_that_is_there(folder) if folder else copy_at(None)
     passed = asyncio.run(progress_of(copy).passed())
     rows = [_row(exercise, done=exercise.id in passed) for exercise in all_exercises()]
@@ -50,6 +51,10 @@ def exercises(as_json: bool, folder: Path | None) -> int:
 
 def progress(folder: Path | None, html: Path | None, csv: Path | None, name: str | None) -> int:
     """show how far you are, or write it into a file to print or to hand on"""
+    from course_lib.school.learner.progress import progress_of
+    from course_lib.school.learner.progress_page import name_of_user, page, spreadsheet, standings, write
+    from course_lib.school.learner.progress_shown import table_of_progress
+
     copy = copy_that_is_there(folder)
     kept = progress_of(copy)
     if html is None and csv is None:
@@ -66,6 +71,9 @@ def progress(folder: Path | None, html: Path | None, csv: Path | None, name: str
 
 def review(folder: Path | None) -> int:
     """ask three things again that are due: exercises you passed, questions of lessons you began"""
+    from course_lib.school.learner.progress import progress_of
+    from course_lib.school.learner.review import review as go_through
+
     return go_through(progress_of(copy_that_is_there(folder)), all_exercises())
 
 

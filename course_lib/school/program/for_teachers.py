@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import TextIO
 
 from course_lib.school import classroom
-from course_lib.school.classroom import ClassroomError, Collected
-from course_lib.school.classroom.collecting.taking import Row
-from course_lib.school.classroom.course_folder import command, lesson_named
+from course_lib.school.classroom.collecting.taking import Collected, Row
+from course_lib.school.classroom.course_folder import ClassroomError, command, lesson_named
 from course_lib.school.classroom.paths import write_csv
 from course_lib.school.classroom.returning.gradebook_files import PLATFORMS, GradebookFile, fill, write
 from course_lib.school.classroom.returning.status import COLUMNS, row_of, table_of
 from course_lib.school.classroom.who_is_who import LEAVE_OUT, NAMES
 from course_lib.school.making.cutting import write_exercises
-from course_lib.school.making.slides import write_slides
 from course_lib.school.making.ways_on import write_ways_on
 
 OPEN_QUESTIONS = 3
@@ -121,7 +119,7 @@ def _goes_on(step: str, folder: Path, lesson: str) -> Iterator[None]:
         raise
 
 
-def _show(graded: classroom.Graded) -> None:
+def _show(graded: "classroom.Graded") -> None:
     print(*graded.notices, f"Points: {graded.table}", sep="\n")
     if pages := [*graded.pages.values()]:
         print(f"Pages for {len(pages)} learner{'s' * (len(pages) != 1)}, such as {pages[0]}")
@@ -171,6 +169,10 @@ def _write_points(
 
 def slides(lesson: str, folder: Path) -> int:
     """make slides of a lesson, which need no network"""
+    from course_lib.school.making.slides import (
+        write_slides,  # it imports IPython, which no other command needs
+    )
+
     print(f"Slides: {write_slides(lesson, folder)}")
     return 0
 

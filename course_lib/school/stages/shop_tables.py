@@ -51,19 +51,18 @@ class Seen:
     """The titles that have been read, for as long as somebody holds them."""
 
     def __init__(self) -> None:
-        self.titles: list[ref[_Title]] = []
-
-    @property
-    def read(self) -> int:
-        return len(self.titles)
+        self.read = 0
+        self._held: list[ref[_Title]] = []
 
     @property
     def alive(self) -> int:
-        return sum(title() is not None for title in self.titles)
+        self._held = [title for title in self._held if title() is not None]
+        return len(self._held)
 
     def note(self, text: str) -> str:
         title = _Title(text)
-        self.titles.append(ref(title))
+        self.read += 1
+        self._held.append(ref(title))
         return title
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -60,6 +62,14 @@ HANGS = {
             while True:
                 try:
                     time.sleep(0.001)
+                except:
+                    continue
+        """,
+    "awaits and catches everything": """
+        async def awaits(session):
+            while True:
+                try:
+                    await asyncio.sleep(1)
                 except:
                     continue
         """,
@@ -279,6 +289,18 @@ async def test_an_expected_error_is_handed_over() -> None:
     raises = answer_of("async def find(session):\n    raise LookupError('as asked')")
     async with attempting(raises, "sqlite", {}, hidden=False) as attempt:
         assert str(await attempt.call(None, expected=(LookupError,))) == "as asked"
+
+
+@pytest.mark.parametrize("place", ["/", "a folder that is gone"])
+async def test_an_answer_that_goes_elsewhere_is_called_back(place: str, tmp_path: Path) -> None:
+    before = Path.cwd()
+    remove = "" if place == "/" else "\n    os.rmdir(place)"
+    source = f"async def leaves(session, place):\n    os.chdir(place){remove}\n    1 / 0"
+    (gone := tmp_path / "gone").mkdir()
+    told = await diagnosis_of(written(source, os=os), place if place == "/" else str(gone))
+
+    assert told.misconception == "error in the code"
+    assert Path.cwd() == before
 
 
 LEAKS = """

@@ -4,18 +4,38 @@ import copy
 import os
 import pickle
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
-from classrooms import ANSWERS, HANGS, NAME, Cells, Round, answered, code, hand_in, name_of, notebook, place
+from classrooms import (
+    ANSWERS,
+    HANGS,
+    NAME,
+    Cells,
+    Round,
+    answered,
+    bringing,
+    code,
+    hand_in,
+    name_of,
+    notebook,
+    place,
+    submit,
+)
 from filelock import FileLock
 from nbgrader.api import Gradebook
 
 from course_lib.school import classroom
+from course_lib.school.classroom.course_folder import released
+from course_lib.school.classroom.grading.workers import crew
 from course_lib.school.exercises.solutions import exercises
 from course_lib.school.kit_files import SOLUTIONS
 from course_lib.school.making.cutting import cut
 
+T = TypeVar("T")
 IMPATIENT = "import course_lib.school.attempts.time_limit as time_limit\n\ntime_limit.PATIENCE = 1.0"
 PATCHES = (
     "import course_lib.school.checking as c\n\n\n"
@@ -35,19 +55,72 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+def once_in_a_run(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], T]) -> T:
+    """What `make` gives of a new folder: the first worker that needs it lends it to the others.
+
+    No test changes that folder; those that have to, change a copy.
+    """
+    own = factory.getbasetemp()
+    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    kept = run / f"{name}.pickle"
+    with FileLock(run / f"{name}.lock"):
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(make(factory.mktemp(name) / "my class")))
+        made: T = pickle.loads(kept.read_bytes())
+    return made
+
+
+@contextmanager
+def workers(most: int) -> Iterator[None]:
+    """Each process that grades takes seconds to start: no more of them than the subject needs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crew, "MOST", most)
+        yield
+
+
+@pytest.fixture
+def one_worker() -> Iterator[None]:
+    with workers(1):
+        yield
+
+
 @pytest.fixture(scope="session")
 def once_released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course folder in which nbgrader released lesson 07; to be copied."""
-    folder = tmp_path_factory.mktemp("released") / "class"
-    classroom.init(folder)
-    classroom.release(folder, "07")
-    return folder
+
+    def release(folder: Path) -> Path:
+        classroom.init(folder)
+        classroom.release(folder, "07")
+        return folder
+
+    return once_in_a_run(tmp_path_factory, "once_released", release)
+
+
+@pytest.fixture(scope="session")
+def once_graded(once_released: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same after Anna and Ben, all right, were graded; to be copied."""
+
+    def grade(folder: Path) -> Path:
+        shutil.copytree(once_released, folder)
+        for student in ("anna", "ben"):
+            submit(folder, student, bringing())
+        with workers(1):
+            classroom.grade(folder, "07")
+        return folder
+
+    return once_in_a_run(tmp_path_factory, "once_graded", grade)
 
 
 @pytest.fixture
 def ready(once_released: Path, tmp_path: Path) -> Path:
     """A course folder of one's own, in which lesson 07 is released, gradebook and all."""
     return shutil.copytree(once_released, tmp_path / "my class")
+
+
+@pytest.fixture
+def graded(once_graded: Path, tmp_path: Path) -> Path:
+    """A course folder of one's own, in which Anna and Ben are graded, all right."""
+    return shutil.copytree(once_graded, tmp_path / "my class")
 
 
 @pytest.fixture
@@ -90,13 +163,12 @@ def cheating() -> Cells:
     return cells
 
 
-def round_in(folder: Path) -> Round:
-    """Lesson 07 released, handed in by five learners, collected, graded and reported."""
+def round_in(folder: Path, once_released: Path) -> Round:
+    """Lesson 07 handed in by five learners, collected, graded and reported."""
     handed_in = folder.parent / "handed in"
-    classroom.init(folder)
+    shutil.copytree(once_released, folder)
     with (folder / "nbgrader_config.py").open("a", encoding="utf-8") as settings:
         settings.write("c.Execute.timeout = 15\n")
-    released = classroom.release(folder, "07")
     broken: Cells = [*answered(ANSWERS), {"metadata": {}}]
     everybody = {
         "Anna Berg_11_assignsubmission_file_": right_with_a_warning(),
@@ -111,22 +183,13 @@ def round_in(folder: Path) -> Round:
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
         book.add_student("fritz")  # of the course, and has handed nothing in
     told: list[str] = []
-    graded = classroom.grade(folder, "07", tell=told.append)
+    with workers(2):
+        graded = classroom.grade(folder, "07", tell=told.append)
     page = classroom.report(folder, "07").read_text("utf-8")
-    return Round(folder, released, collected, graded, page, told)
+    return Round(folder, released(folder, NAME), collected, graded, page, told)
 
 
 @pytest.fixture(scope="session")
-def whole_round(tmp_path_factory: pytest.TempPathFactory) -> Round:
-    """The whole round, gone through once in a run of the tests: the first worker that needs it lends it to the others.
-
-    It takes half a minute. No test changes its folder.
-    """
-    own = tmp_path_factory.getbasetemp()
-    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    kept = run / "whole_round.pickle"
-    with FileLock(run / "whole_round.lock"):
-        if not kept.exists():
-            kept.write_bytes(pickle.dumps(round_in(tmp_path_factory.mktemp("classroom") / "my class")))
-        whole_round: Round = pickle.loads(kept.read_bytes())
-    return whole_round
+def whole_round(once_released: Path, tmp_path_factory: pytest.TempPathFactory) -> Round:
+    """The whole round, gone through once in a run of the tests. It takes half a minute."""
+    return once_in_a_run(tmp_path_factory, "whole_round", lambda folder: round_in(folder, once_released))

@@ -1,6 +1,7 @@
 """Whatever else is at work, and whatever fails or is killed: no file of a copy is lost or left half written."""
 
 import itertools
+import os
 import random
 import stat
 import subprocess
@@ -102,6 +103,24 @@ def test_a_notebook_that_is_saved_while_a_command_runs_is_not_replaced(copy: Pat
 
     assert sources(copy / EXERCISES)["title"] == "# Mine"
     assert everything(copy) == before | {EXERCISES: (copy / EXERCISES).read_bytes()}
+
+
+def test_a_file_that_takes_its_place_is_on_the_disk(
+    copy: Path, kit: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test can cut the power; which files were written to the disk, it can ask."""
+    synced: set[int] = set()
+    sync = os.fsync
+
+    def noted(number: int) -> None:
+        synced.add(os.fstat(number).st_ino)
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    save(kit / EXERCISES, TASKS | {"title": "# New"})
+    update(copy, kit=kit)
+    assert sources(copy / EXERCISES)["title"] == "# New"
+    assert (copy / EXERCISES).stat().st_ino in synced
 
 
 def test_writing_leaves_nothing_open(copy: Path, kit: Path) -> None:

@@ -182,6 +182,13 @@ def answer(address: str) -> httpx.Response | None:
         return None
 
 
+def test_a_command_begins_without_what_only_others_need() -> None:
+    words = [sys.executable, "-c", "import sys, course_lib.school.program.cli; print(*sys.modules)"]
+    imported = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+    assert {"sqlalchemy", "IPython", "nbformat", "httpx", "psutil"}.isdisjoint(imported)
+    assert "course_lib.school.learner.copies" in imported
+
+
 def test_course_serve_names_a_taken_port(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -5,16 +5,19 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_servers import run_cells
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from processes import assert_all_end, lab_with_a_kernel, only_posix, processes_of, started
 
+from course_lib.school.classroom.grading.running.kernels import fork_kernels
 from course_lib.school.kit_files import NOTEBOOKS
 from course_lib.school.learner import copies
 from course_lib.school.lessons.course import exercise_notebook
@@ -33,6 +36,15 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("learner") / "copy"
     copies.start(folder)
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernels_are_forked() -> Iterator[None]:
+    """From a process that has imported what they need, where the system can; in JupyterLab and nbval they are not."""
+    usual = KernelProvisionerFactory.instance().default_provisioner_name
+    fork_kernels([missing_names.__name__])
+    yield
+    KernelProvisionerFactory.instance().default_provisioner_name = usual
 
 
 @pytest.fixture(autouse=True)

@@ -4,20 +4,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import text
 
 from course_lib.lab.engine_events import listening
 from course_lib.school.attempts.attempt import Attempt
 from course_lib.school.judges.registry import BOTH, judge
 from course_lib.school.stages.callers_work import add_own_tag, own_tag, sees_own_tag, takes_change_of
 from course_lib.school.stages.returned_lists import most_rows
-from course_lib.school.stages.shop_tables import Sale, Seen, open_shop, titles_counted
+from course_lib.school.stages.shop_tables import Seen, open_shop, titles_counted
 
 SALES, MOST_AT_ONCE, MOST_STATEMENTS = 20_000, 2_000, 400
 GLANCE = 1_000
 """Lines from one look at the memory to the next."""
 SPARE = 100
 """Of titles that the driver and SQLAlchemy have in hand besides."""
+
+
+WRITTEN = (
+    "INSERT INTO shop_sales (id, title) "
+    "WITH RECURSIVE lots(id) AS (SELECT CAST(:sales AS INTEGER) UNION ALL SELECT id - 1 FROM lots WHERE id > 1) "
+    "SELECT id, 'sale of lot ' || (id * CAST(:step AS INTEGER) % 1000) FROM lots"
+)
+"""The last key first: who reads without an order does not get them in the order of the keys."""
 
 
 class DiskFull(OSError):
@@ -46,10 +54,8 @@ class File:
 async def a_few_rows_at_a_time(attempt: Attempt) -> None:
     await open_shop(attempt)
     step = attempt.chance.choice((7, 11, 13))
-    rows = [{"id": key, "title": f"sale of lot {key * step % 1_000}"} for key in range(SALES, 0, -1)]
-    async with attempt.engine.begin() as connection:
-        await connection.execute(insert(Sale), rows)
-    await _exported(attempt, [f"{row['id']};{row['title']}\n" for row in reversed(rows)])
+    await attempt.change(text(WRITTEN).bindparams(sales=SALES, step=step))
+    await _exported(attempt, [f"{key};sale of lot {key * step % 1_000}\n" for key in range(1, SALES + 1)])
     await _disk_full(attempt)
 
 

@@ -1,14 +1,17 @@
 """What is in a zip or a tar is read, and no archive fills the memory, leads elsewhere or stops the others."""
 
+import gzip
 import io
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
 from spoilt_notebooks import ARCHIVES_TAKEN, ARCHIVES_TOLD, GOOD, bomb, locked, zipped
 
+from course_lib.school.classroom.collecting import archives
 from course_lib.school.classroom.collecting.archives import Budget, File, opened
 
 
@@ -33,6 +36,19 @@ def test_an_archive_that_cannot_be_opened_is_told_once(name: str) -> None:
 
 def test_a_file_that_is_larger_than_it_says_is_told() -> None:
     assert [file.trouble for file in within("bomb.zip", bomb())] == ["is too large for a notebook"]
+
+
+def test_of_a_file_that_is_too_large_no_more_is_read_than_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "LARGEST", 1_000_000)
+    packed = gzip.compress(bytes(30_000_000))
+    tracemalloc.start()
+    try:
+        (found,) = within("x.ipynb.gz", packed)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.trouble == "is too large for a notebook"
+    assert most < 10_000_000
 
 
 def test_more_files_than_a_class_can_have_end_the_archive_alone() -> None:

@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
 from classrooms import HANGS, NAME, Round, bringing, points_in, submit
 
 from course_lib.school import classroom
@@ -28,6 +29,7 @@ def test_a_notebook_that_nbgrader_cannot_read_is_named_and_stops_nobody(whole_ro
     assert "dora could not be graded" in log.read_text("utf-8")
 
 
+@pytest.mark.usefixtures("one_worker")
 def test_every_spoilt_notebook_is_named_and_no_step_ends_because_of_one(ready: Path) -> None:
     good = bringing()
     spoilt = {

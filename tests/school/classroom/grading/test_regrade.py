@@ -5,24 +5,21 @@ import json
 from pathlib import Path
 
 import pytest
-from classrooms import NAME, bringing, points_in, submit
+from classrooms import NAME, points_in, submit
 from nbgrader.api import Gradebook
 
 from course_lib.school import classroom
-from course_lib.school.classroom.grading.workers import crew
 from course_lib.school.program.cli import main
 
 CHECK = "07-1-check"
+pytestmark = pytest.mark.usefixtures("one_worker")
 
 
 @pytest.fixture
-def graded(ready: Path) -> Path:
+def judged_anew(graded: Path) -> Path:
     """Anna and Ben, all right; an older judge had refused Anna's first answer."""
-    for student in ("anna", "ben"):
-        submit(ready, student, bringing())
-    classroom.grade(ready, "07")
-    judged_otherwise(ready, "anna")
-    return ready
+    judged_otherwise(graded, "anna")
+    return graded
 
 
 def judged_otherwise(folder: Path, student: str) -> None:
@@ -40,53 +37,48 @@ def judged_otherwise(folder: Path, student: str) -> None:
         book.db.commit()
 
 
-def test_a_changed_verdict_is_told_with_what_it_was_and_its_points(
-    graded: Path, capsys: pytest.CaptureFixture[str]
+def test_a_changed_verdict_is_told_with_what_it_was_and_a_teachers_own_points_and_words_stay(
+    judged_anew: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["class", "regrade", str(graded), "07"]) == 0
+    folder = judged_anew
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
+        grade = book.find_grade(CHECK, NAME, NAME, "ben")
+        grade.auto_score, grade.manual_score, grade.extra_credit = 0, 1.5, 0.25
+        book.find_comment("07-1-answer", NAME, NAME, "ben").manual_comment = "Well argued."
+        book.db.commit()
+
+    assert main(["class", "regrade", str(folder), "07"]) == 0
     assert "\nanna: 07.1: not yet: N+1 -> passed, 0 -> 2 points\n" in capsys.readouterr().out
-    assert points_in(graded) == {"anna": "10.0", "ben": "10.0"}
-    text = (graded / "reports" / NAME / "changes.csv").read_text("utf-8-sig")
+    assert points_in(folder) == {"anna": "10.0", "ben": "9.75"}
+    text = (folder / "reports" / NAME / "changes.csv").read_text("utf-8-sig")
     assert [(row["student"], row["before"], row["after"]) for row in csv.DictReader(text.splitlines())] == [
         ("anna", "not yet: N+1", "passed")
     ]
 
-
-def test_a_teachers_own_points_and_words_stay(graded: Path) -> None:
-    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as book:
-        grade = book.find_grade(CHECK, NAME, NAME, "anna")
-        grade.manual_score, grade.extra_credit = 1.5, 0.25
-        book.find_comment("07-1-answer", NAME, NAME, "anna").manual_comment = "Well argued."
-        book.db.commit()
-    classroom.regrade(graded, "07")
-    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as book:
-        grade = book.find_grade(CHECK, NAME, NAME, "anna")
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
+        grade = book.find_grade(CHECK, NAME, NAME, "ben")
         assert (grade.auto_score, grade.manual_score, grade.extra_credit, grade.score) == (2, 1.5, 0.25, 1.75)
-        assert book.find_comment("07-1-answer", NAME, NAME, "anna").comment == "Well argued."
-    assert "Well argued." in (graded / f"feedback/anna/{NAME}/{NAME}.html").read_text("utf-8")
+        assert book.find_comment("07-1-answer", NAME, NAME, "ben").comment == "Well argued."
+    assert "Well argued." in (folder / f"feedback/ben/{NAME}/{NAME}.html").read_text("utf-8")
 
 
-def test_who_cannot_be_graded_now_keeps_the_verdict_and_is_named(graded: Path) -> None:
-    submit(graded, "ben", b"{}")
-    regraded = classroom.regrade(graded, "07")
+def test_who_cannot_be_graded_now_keeps_the_verdict_and_is_named(judged_anew: Path) -> None:
+    submit(judged_anew, "ben", b"{}")
+    regraded = classroom.regrade(judged_anew, "07")
     assert [notice.student for notice in regraded.graded.notices] == ["ben"]
     assert [change.student for change in regraded.changes] == ["anna"]
-    assert points_in(graded)["ben"] == "10.0"
+    assert points_in(judged_anew)["ben"] == "10.0"
 
 
-def test_an_interrupted_one_goes_on_with_those_who_are_left(
-    graded: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(crew, "MOST", 1)
-
+def test_an_interrupted_one_goes_on_with_those_who_are_left(judged_anew: Path) -> None:
     def interrupts(line: str) -> None:
         if line == "2 of 2: ben":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        classroom.regrade(graded, "07", tell=interrupts)
+        classroom.regrade(judged_anew, "07", tell=interrupts)
     told: list[str] = []
-    assert classroom.regrade(graded, "07", tell=told.append).earlier == ["anna"]
+    assert classroom.regrade(judged_anew, "07", tell=told.append).earlier == ["anna"]
     assert told == ["1 of 2: anna is graded, and nothing is new", "2 of 2: ben"]
-    assert classroom.regrade(graded, "07").earlier == []
-    assert (graded / "reports" / NAME / "changes.csv").read_text("utf-8-sig").count("anna") == 1
+    assert classroom.regrade(judged_anew, "07").earlier == []
+    assert (judged_anew / "reports" / NAME / "changes.csv").read_text("utf-8-sig").count("anna") == 1

@@ -3,25 +3,22 @@
 from pathlib import Path
 
 import pytest
-from classrooms import NAME, bringing, submit
+from classrooms import NAME
 
-from course_lib.school import classroom
 from course_lib.school.classroom import ClassroomError
 from course_lib.school.classroom.grading.unfinished import Again, alone, finished, mark_unfinished
 
 
-def test_a_notebook_without_its_points_or_its_end_is_not_graded(ready: Path) -> None:
-    submit(ready, "anna", bringing())
-    classroom.grade(ready, "07")
-    assert finished(ready, NAME) == {"anna"}
-    unfinished = mark_unfinished(ready, NAME, "anna")
-    assert finished(ready, NAME) == set()
+def test_a_notebook_without_its_points_or_its_end_is_not_graded(graded: Path) -> None:
+    assert finished(graded, NAME) == {"anna", "ben"}
+    unfinished = mark_unfinished(graded, NAME, "anna")
+    assert finished(graded, NAME) == {"ben"}
     unfinished.unlink()
-    (ready / "submitted/anna" / NAME / "timestamp.txt").write_text("2030-01-01 00:00:00 UTC")
-    assert finished(ready, NAME) == set()
-    (ready / "submitted/anna" / NAME / "timestamp.txt").unlink()
-    (ready / "gradebook.db").unlink()
-    assert finished(ready, NAME) == set()
+    (graded / "submitted/anna" / NAME / "timestamp.txt").write_text("2030-01-01 00:00:00 UTC")
+    assert finished(graded, NAME) == {"ben"}
+    (graded / "submitted/anna" / NAME / "timestamp.txt").unlink()
+    (graded / "gradebook.db").unlink()
+    assert finished(graded, NAME) == set()
 
 
 def test_two_do_not_grade_in_one_folder(tmp_path: Path) -> None:

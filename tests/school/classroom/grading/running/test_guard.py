@@ -55,7 +55,7 @@ def test_what_goes_beyond_a_bound_is_ended_and_the_bound_is_told(
     with Guard(Marked(str(tmp_path)), tmp_path, bounds) as guard:
         process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
         known = psutil.Process(process.pid)
-        wait_for(lambda: not lives(known))
+        wait_for(lambda: not lives(known), 30)
     process.wait()
     assert guard.why == told
 
@@ -75,7 +75,7 @@ def test_what_stays_within_its_bounds_is_ended_with_the_block(
 def test_a_disk_that_fills_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard_module, "ROOM", 10**15)  # no disk has so much
     with Guard(Marked(str(tmp_path)), tmp_path, Bounds(WIDE, 9, WIDE)) as guard:
-        wait_for(lambda: guard.why)
+        wait_for(lambda: guard.why, 30)
     assert guard.why == NO_ROOM
 
 

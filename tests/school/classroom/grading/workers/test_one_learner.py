@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
+import pytest
 from classrooms import NAME, bringing, points_in, submit
 
 from course_lib.school import classroom
 
 
-def test_a_newer_notebook_that_fails_leaves_the_earlier_grading_whole(ready: Path) -> None:
-    submit(ready, "anna", bringing())
-    classroom.grade(ready, "07")
-    made = [ready / f"autograded/anna/{NAME}/{NAME}.ipynb", ready / f"feedback/anna/{NAME}/{NAME}.html"]
+@pytest.mark.usefixtures("one_worker")
+def test_a_newer_notebook_that_fails_leaves_the_earlier_grading_whole(graded: Path) -> None:
+    made = [graded / f"autograded/anna/{NAME}/{NAME}.ipynb", graded / f"feedback/anna/{NAME}/{NAME}.html"]
     before = [path.read_bytes() for path in made]
-    submit(ready, "anna", bringing("import os\nos._exit(1)"))
-    notices = classroom.grade(ready, "07", again=True).notices
+    submit(graded, "anna", bringing("import os\nos._exit(1)"))
+    notices = classroom.grade(graded, "07", again=True).notices
     assert [notice.student for notice in notices] == ["anna"]
     assert [path.read_bytes() for path in made] == before
-    assert points_in(ready) == {"anna": "10.0"}
+    assert points_in(graded) == {"anna": "10.0", "ben": "10.0"}
 
 
 def test_files_that_lie_beside_a_notebook_are_there_for_it_and_come_along(ready: Path) -> None:
