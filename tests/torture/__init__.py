@@ -19,5 +19,5 @@ allow, and returns its figures. What must never happen is an AssertionError that
 - `make torture` bounds each part by tries and by seconds (`SECONDS_EACH`); seconds only end the search between two
   tries and decide nothing else. The seed is printed: `--seed` repeats what chance chose, and not who came first.
 - `make test` runs a small form of each part, with a few tries: `tests/test_torture_*.py`. What needs packages that the
-  kit has not (hypothesis, schemathesis) imports them inside the
-  part; its small form does the same thing without them."""
+  kit has not (hypothesis, schemathesis) imports them inside the part; its small form does the same thing without
+  them."""
