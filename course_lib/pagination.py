@@ -225,17 +225,17 @@ class Keyset(Generic[T]):
         values = [key.value.label(f"key_{n}") for n, key in enumerate(self.keys)]
         self.rows = statement.add_columns(*values).order_by(None)
         self.signer = URLSafeTimedSerializer(
-            secret, self._name(), signer_kwargs={"digest_method": sha256}
+            secret, self._name(statement), signer_kwargs={"digest_method": sha256}
         )
         self._searches = cache(self._build)
 
-    def _name(self) -> str:
+    def _name(self, statement: Select[T]) -> str:
         """What sets this listing apart: its text, the values that stand in it, and the
         types of its keys."""
-        columns = [key.column for key in self.keys]
-        listing = self.rows.with_only_columns(*columns, maintain_column_froms=True)
-        told = listing.order_by(*(key.order() for key in self.keys)).compile()
-        types = [column.type for column in columns]
+        listing = statement.order_by(None).order_by(*(key.order() for key in self.keys))
+        one = functions.count()
+        told = listing.with_only_columns(one, maintain_column_froms=True).compile()
+        types = [key.column.type for key in self.keys]
         return repr((str(told), told.construct_params(), types))
 
     async def get_page(

@@ -554,6 +554,16 @@ async def test_any_listing_is_walked_both_ways_as_the_database_sorts_it(
         assert [key for page in reversed(backwards) for key in ids(page)] + ids(forwards[-1]) == rows
 
 
+async def test_a_key_may_be_of_a_table_from_which_the_next_join_begins(parts: AsyncSession) -> None:
+    further = aliased(Part)
+    statement = select(Part).join(WHOLE, Part.whole).join(WHOLE.whole.of_type(further))
+    found = await pages(parts, Keyset(statement, WHOLE.day.desc(), secret=SECRET))
+
+    rows = list(await parts.scalars(statement.order_by(WHOLE.day.desc(), Part.id)))
+    assert [key for page in found for key in ids(page)] == [row.id for row in rows]
+    assert len(rows) > 9
+
+
 GRID = {
     "id": ((), "id"),
     "time": ((Sample.seen_at.desc(), Sample.id.desc()), "seen_at, id"),
