@@ -547,3 +547,22 @@ async def asked():
         "PGPORT": "1",
     }
     assert begin(code, answer=ask, env=os.environ | elsewhere).answer == "7"
+
+
+def test_a_folder_in_which_somebody_signs_while_it_goes_is_gone_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server, remove = Server.own(), shutil.rmtree
+    signed: list[Path] = []
+
+    def signed_at_first(folder: Path, **options: Any) -> None:
+        remove(folder, **options)
+        if not signed:
+            folder.mkdir()
+            (signature := folder / "watcher-1").touch()
+            signed.append(signature)
+
+    monkeypatch.setattr(shutil, "rmtree", signed_at_first)
+    server.remove()
+    assert signed == [server.folder / "watcher-1"]
+    assert not server.folder.exists()

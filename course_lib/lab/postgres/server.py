@@ -99,7 +99,13 @@ class Server(Cluster):
         """Stop the server and delete its folder with every row."""
         if self.folder.exists():
             self.stop()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            # Whoever takes it for an orphan while it goes gives it a watcher, and so a file again.
+            with suppress(PostgresUnavailable):
+                wait_for(self._is_deleted, seconds=5)
+
+    def _is_deleted(self) -> bool:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return not self.folder.exists()
 
     def create_database(self, name: str | None = None, *, template: str | None = None) -> "sqlalchemy.URL":
         """The lasting database `name`, made if missing; without a name, a fresh one for this process.
