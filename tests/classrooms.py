@@ -15,6 +15,14 @@ from course_lib.school.making.cutting import cut
 
 NAME = "07_eager_loading"
 ANSWERS = {each.id: without_marks(each.answer) for each in exercises() if each.lesson == NAME}
+SMALL_BOUNDS = """
+c.RunBounded.memory = 400_000_000
+c.RunBounded.processes = 12
+c.RunBounded.files = 30_000_000
+c.RunBounded.most_output = 100_000
+c.RunBounded.reaction = 3
+"""
+"""Settings of a class whose learners may use little, so that whoever uses more is met soon."""
 HANGS = "while True:\n    pass"
 Cells = list[dict[str, Any]]
 

@@ -20,7 +20,7 @@ from textwrap import dedent, indent
 from typing import Any
 
 import psutil
-from classrooms import ANSWERS, answered, bringing, code, notebook, points_in, submit
+from classrooms import ANSWERS, SMALL_BOUNDS, answered, bringing, code, notebook, points_in, submit
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
@@ -43,14 +43,7 @@ SLEEPER = "torture-of-answers"
 LONGEST = 30
 """Seconds after which a kernel that does not answer is given up, as a learner would restart it."""
 EXERCISED = find(EXERCISE).function
-BOUNDS = """
-c.RunBounded.memory = 400_000_000
-c.RunBounded.processes = 12
-c.RunBounded.files = 30_000_000
-c.RunBounded.most_output = 100_000
-c.RunBounded.reaction = 3
-c.Execute.timeout = 20
-"""
+BOUNDS = f"{SMALL_BOUNDS}c.Execute.timeout = 20\n"
 IN_A_CLASS = 4
 """Learners with a misdeed in one class."""
 

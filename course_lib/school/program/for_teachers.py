@@ -169,9 +169,8 @@ def _write_points(
 
 def slides(lesson: str, folder: Path) -> int:
     """make slides of a lesson, which need no network"""
-    from course_lib.school.making.slides import (
-        write_slides,  # it imports IPython, which no other command needs
-    )
+    # It imports IPython, which no other command needs.
+    from course_lib.school.making.slides import write_slides
 
     print(f"Slides: {write_slides(lesson, folder)}")
     return 0

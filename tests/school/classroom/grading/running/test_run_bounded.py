@@ -10,18 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from classrooms import NAME, bringing, points_in, submit
+from classrooms import NAME, SMALL_BOUNDS, bringing, points_in, submit
 
 from course_lib.school import classroom
 
-BOUNDS = """
-c.RunBounded.memory = 400_000_000
-c.RunBounded.processes = 12
-c.RunBounded.files = 30_000_000
-c.RunBounded.most_output = 100_000
-c.RunBounded.reaction = 3
-c.Execute.timeout = 6
-"""
+BOUNDS = f"{SMALL_BOUNDS}c.Execute.timeout = 6\n"
 SLEEPER = "bounded-by-a-test"
 NASTY = {
     # Seven levels are at most 128 processes: if nobody stops them, they end by themselves.
